@@ -1,0 +1,1 @@
+"""The gateway's API and its generated code."""

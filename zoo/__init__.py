@@ -1,0 +1,1 @@
+"""What a model is: tasks, backbones, cards, bundles, imaging, explanations."""

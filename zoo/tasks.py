@@ -1,0 +1,128 @@
+"""Clinical questions: what is asked of one image, and what may be answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from zoo import errors
+
+
+class Kind(str, Enum):
+    """How the labels relate, which decides the activation and the loss.
+
+    BINARY: one label, present or absent (one sigmoid).
+    MULTICLASS: exactly one of the labels holds (softmax).
+    MULTILABEL: any number of labels may hold at once (one sigmoid each).
+    ORDINAL: exactly one holds, and they are in order of severity (softmax).
+    """
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    MULTILABEL = "multilabel"
+    ORDINAL = "ordinal"
+
+    @property
+    def exclusive(self) -> bool:
+        """True where the probabilities of an image add up to one (softmax)."""
+        return self in (Kind.MULTICLASS, Kind.ORDINAL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One question about one image.
+
+    Attributes:
+        name: identifier used in file names and on the wire.
+        question: the same, as a clinician would ask it.
+        labels: one name per output unit, in output order.
+        kind: how the labels relate.
+        modalities: DICOM Modality (0008,0060) values the question is about (PS3.3 C.7.3.1.1.1).
+        channels: 1 for grey pictures, 3 for colour.
+        flip_horizontal: whether a mirrored picture is still a possible patient. False for a chest
+            radiograph, where the side of the heart is itself a finding.
+        flip_vertical: the same, top to bottom.
+        negative: for an exclusive task, the label that means "nothing found", if there is one.
+        not_for: what the answer must not be used for, in words.
+
+    Raises:
+        BadConfig: labels blank, repeated or too few, or `negative` not among them.
+    """
+
+    name: str
+    question: str
+    labels: tuple[str, ...]
+    kind: Kind
+    modalities: tuple[str, ...] = ()
+    channels: int = 1
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+    negative: str | None = None
+    not_for: str = "diagnosis, treatment or triage of patients"
+
+    def __post_init__(self) -> None:
+        if not self.labels or len(set(self.labels)) != len(self.labels) or "" in self.labels:
+            raise errors.BadConfig(f"{self.name}: labels must be distinct and not blank, got {self.labels}.")
+        if self.kind.exclusive and len(self.labels) < 2:
+            raise errors.BadConfig(f"{self.name}: a {self.kind.value} task needs two labels or more, got {self.labels}.")
+        if self.kind is Kind.BINARY and len(self.labels) != 1:
+            raise errors.BadConfig(f"{self.name}: a binary task has one label, the finding; got {self.labels}.")
+        if self.negative is not None and self.negative not in self.labels:
+            raise errors.BadConfig(f"{self.name}: negative label {self.negative!r} is not one of {self.labels}.")
+        if self.channels not in (1, 3):
+            raise errors.BadConfig(f"{self.name}: channels must be 1 (grey) or 3 (colour), got {self.channels}.")
+
+
+RADIOGRAPH = ("CR", "DX")
+
+PHANTOM_CHEST = Task(
+    name="phantom-chest",
+    question="Which of these did we draw into this procedurally generated chest radiograph?",
+    labels=("nodule", "consolidation", "effusion", "cardiomegaly", "pneumothorax"),
+    kind=Kind.MULTILABEL,
+    modalities=RADIOGRAPH,
+    not_for="any patient: the model has seen no patient, only generated pictures",
+)
+
+CHEST_COVID = Task(
+    name="chest-covid",
+    question="Does this frontal chest radiograph show COVID-19, another pneumonia, or neither?",
+    labels=("Covid-19", "No_findings", "Pneumonia"),
+    kind=Kind.MULTICLASS,
+    modalities=RADIOGRAPH,
+    negative="No_findings",
+    not_for="diagnosis, treatment or triage of patients; children; lateral views",
+)
+
+PNEUMONIA = Task(
+    name="pneumonia",
+    question="Does this child's frontal chest radiograph show pneumonia?",
+    labels=("pneumonia",),
+    kind=Kind.BINARY,
+    modalities=RADIOGRAPH,
+    not_for="diagnosis, treatment or triage of patients; adults; lateral views",
+)
+
+BREAST_ULTRASOUND = Task(
+    name="breast-ultrasound",
+    question="Does this breast ultrasound image show a benign lesion, a malignant lesion, or none?",
+    labels=("benign", "malignant", "normal"),
+    kind=Kind.MULTICLASS,
+    modalities=("US",),
+    flip_horizontal=True,
+    negative="normal",
+)
+
+TASKS: dict[str, Task] = {task.name: task for task in (PHANTOM_CHEST, CHEST_COVID, PNEUMONIA, BREAST_ULTRASOUND)}
+
+
+def get(name: str) -> Task:
+    """The task called `name`.
+
+    Raises:
+        BadConfig: no task has this name.
+    """
+    try:
+        return TASKS[name]
+    except KeyError:
+        raise errors.BadConfig(f"No task is called {name!r}. There are: {', '.join(TASKS)}.") from None

@@ -64,7 +64,9 @@ class Task:
         if not self.labels or len(set(self.labels)) != len(self.labels) or "" in self.labels:
             raise errors.BadConfig(f"{self.name}: labels must be distinct and not blank, got {self.labels}.")
         if self.kind.exclusive and len(self.labels) < 2:
-            raise errors.BadConfig(f"{self.name}: a {self.kind.value} task needs two labels or more, got {self.labels}.")
+            raise errors.BadConfig(
+                f"{self.name}: a {self.kind.value} task needs two labels or more, got {self.labels}."
+            )
         if self.kind is Kind.BINARY and len(self.labels) != 1:
             raise errors.BadConfig(f"{self.name}: a binary task has one label, the finding; got {self.labels}.")
         if self.negative is not None and self.negative not in self.labels:

@@ -1,0 +1,140 @@
+"""Bytes to a picture: what kind of file it is, and its pixels as a person would see them."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pillow
+from PIL import ImageOps
+
+from zoo import errors
+from zoo.errors import Reason
+
+Pixels = npt.NDArray[np.uint8]
+
+MAX_BYTES = 64 << 20
+MAX_PIXELS = 64_000_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Image:
+    """A picture and what its file says of it, before preprocessing; nothing of the patient.
+
+    Attributes:
+        pixels: uint8 [height, width] grey or [height, width, 3] RGB, as displayed, 0 black.
+        format: DICOM, PNG or JPEG.
+        modality: DICOM Modality (0008,0060); empty where the file does not say.
+        body_part: DICOM BodyPartExamined (0018,0015); likewise.
+        view: DICOM ViewPosition (0018,5101); likewise.
+    """
+
+    pixels: Pixels
+    format: str
+    modality: str = ""
+    body_part: str = ""
+    view: str = ""
+
+    @property
+    def height(self) -> int:
+        """Rows, in pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns, in pixels."""
+        return int(self.pixels.shape[1])
+
+
+def read(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Image:
+    """A DICOM, PNG or JPEG file as a picture.
+
+    Args:
+        data: the whole file.
+        max_bytes: larger files are refused unread.
+        max_pixels: larger pictures are refused before their pixels are decoded.
+
+    Raises:
+        BadImage: empty, too large, of another kind, damaged, or in an encoding nobody here can read.
+    """
+    if not data:
+        raise errors.BadImage("The file is empty. Send a DICOM, PNG or JPEG file.", Reason.EMPTY)
+    if len(data) > max_bytes:
+        raise errors.BadImage(
+            f"The file has {len(data) / 2**20:.1f} MiB; at most {max_bytes / 2**20:.1f} MiB are read. "
+            "Send one image, not a whole series.",
+            Reason.TOO_LARGE,
+        )
+    if data[128:132] == b"DICM":  # PS3.10 section 7.1
+        from zoo.imaging import dicom
+
+        return dicom.read(data, max_pixels=max_pixels)
+    if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+        return _read_picture(data, max_pixels)
+    raise errors.BadImage(
+        f"The file is none of DICOM, PNG and JPEG (it begins with {data[:4].hex(' ')}). "
+        "A DICOM file has 'DICM' at byte 128 (PS3.10 section 7.1).",
+        Reason.NOT_AN_IMAGE,
+    )
+
+
+def read_file(path: Path) -> Image:
+    """The same for a file on disk.
+
+    Raises:
+        BadImage: as `read`, or there is no such file; the message names the file.
+    """
+    try:
+        return read(path.read_bytes())
+    except OSError as error:
+        raise errors.BadImage(f"{path} cannot be read: {error.strerror}.", Reason.NOT_AN_IMAGE) from None
+    except errors.BadImage as error:
+        raise errors.BadImage(f"{path}: {error}", error.reason) from None
+
+
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Refuses a picture that would not fit, before its pixels are decoded.
+
+    Raises:
+        BadImage: more than `max_pixels` pixels, or none.
+    """
+    if width * height > max_pixels:
+        raise errors.BadImage(
+            f"The picture has {width} x {height} pixels; at most {max_pixels / 1e6:.0f} million are read.",
+            Reason.TOO_LARGE,
+        )
+    if width * height == 0:
+        raise errors.BadImage(f"The picture has {width} x {height} pixels: it is empty.", Reason.EMPTY)
+
+
+def _read_picture(data: bytes, max_pixels: int) -> Image:
+    try:
+        # `formats` keeps Pillow's other readers, and their bugs, away from what strangers send.
+        with Pillow.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:
+            check_size(picture.width, picture.height, max_pixels)
+            kind = str(picture.format)
+            upright = ImageOps.exif_transpose(picture)
+            return Image(pixels=_as_uint8(upright), format=kind)
+    except errors.BadImage:
+        raise
+    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
+        raise errors.BadImage(
+            "The file begins as a PNG or JPEG but its pixels cannot be decoded. Send it again; it may be cut short.",
+            Reason.DAMAGED,
+        ) from None
+
+
+def _as_uint8(picture: Pillow.Image) -> Pixels:
+    """Grey stays grey, 16-bit grey keeps its upper 8 bits, anything else becomes RGB; transparency goes to black."""
+    if picture.mode.startswith("I"):
+        return (np.asarray(picture).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8)
+    if picture.mode in ("1", "L"):
+        return np.asarray(picture.convert("L"))
+    if picture.mode in ("LA", "RGBA", "P", "PA"):
+        black = Pillow.new("RGBA", picture.size, (0, 0, 0, 255))
+        solid = Pillow.alpha_composite(black, picture.convert("RGBA"))
+        return np.asarray(solid.convert("L" if picture.mode == "LA" else "RGB"))
+    return np.asarray(picture.convert("RGB"))

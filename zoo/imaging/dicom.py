@@ -198,14 +198,6 @@ def _first(value: object) -> float | None:
     return None if value in (None, "") else float(str(value))
 
 
-def _spread(values: FloatArray, counts: npt.NDArray[np.int_]) -> FloatArray:
-    if counts.sum() == 0:
-        return np.zeros(len(values))
-    share = np.cumsum(counts) / counts.sum()
-    low, high = values[np.searchsorted(share, 0.005)], values[min(np.searchsorted(share, 0.995), len(values) - 1)]
-    return np.clip((values - low) / max(high - low, 1e-9), 0, 1) if low != high else np.zeros(len(values))
-
-
 def window(values: FloatArray, centre: float, width: float, function: str = "LINEAR") -> FloatArray:
     """Brightness through a window.
 

@@ -34,9 +34,9 @@ def heatmap(evidence: npt.NDArray[np.floating]) -> tuple[FloatArray, float]:
         (0.0 and all zeros where nothing speaks for the label). Maps of different pictures compare in
         shape, not in strength: show the strength beside them.
     """
-    positive = np.maximum(np.asarray(evidence, np.float32), 0)
+    positive: FloatArray = np.maximum(evidence, 0).astype(np.float32)
     strength = float(positive.max())
-    return (positive / strength if strength > 0 else positive), strength
+    return np.divide(positive, strength or 1.0, dtype=np.float32), strength
 
 
 def colours(heat: npt.NDArray[np.floating]) -> Pixels:

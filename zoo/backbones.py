@@ -1,0 +1,199 @@
+"""Keras Applications behind one signature: from pixels in [0, 255] to the last feature maps, in one flat graph.
+
+`BACKBONES` is the table; a name is all that a training file or a model card needs to say. The
+preprocessing that the ImageNet weights were made with is part of the graph, as plain Keras layers.
+"""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from zoo import errors
+
+if TYPE_CHECKING:
+    from keras import KerasTensor
+
+Mode = Literal["tf", "torch", "caffe", "included"]
+
+# keras.applications.imagenet_utils.preprocess_input: red, green, blue of ImageNet, in [0, 1].
+_TORCH_MEAN = (0.485, 0.456, 0.406)
+_TORCH_STANDARD_DEVIATION = (0.229, 0.224, 0.225)
+_CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red, in [0, 255]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backbone:
+    """One network without its head.
+
+    Attributes:
+        name: as training files and cards write it.
+        constructor: its name in `keras.applications`; "small_cnn" for our own.
+        mode: how ImageNet pixels were prepared: `tf` x / 127.5 - 1; `torch` (x / 255 - mean) / standard
+            deviation; `caffe` blue-green-red minus the mean; `included` in the network itself.
+        size: height and width, in pixels, that the published weights were trained at.
+        min_size: the smallest height and width the graph can be built for.
+        width: the multiplier of MobileNet (its `alpha`); None where the family has none.
+        pretrained: whether Keras publishes ImageNet weights for it.
+    """
+
+    name: str
+    constructor: str
+    mode: Mode
+    size: int = 224
+    min_size: int = 32
+    width: float | None = None
+    pretrained: bool = True
+
+    def features(self, pixels: KerasTensor, *, weights: Literal["imagenet"] | None) -> KerasTensor:
+        """Builds the network onto `pixels`.
+
+        Args:
+            pixels: float32 [batch, height, width, 1 or 3] in [0, 255].
+            weights: the ImageNet weights of Keras Applications, or None for random ones.
+
+        Returns:
+            The tensor that feeds global average pooling: float32 [batch, rows, columns, maps].
+
+        Raises:
+            BadConfig: the picture is too small, or the weights cannot be had.
+        """
+        self._check(pixels, weights)
+        if self.constructor == "small_cnn":
+            from zoo.models.small_cnn import small_cnn
+
+            return small_cnn(pixels)
+        prepared = preprocessed(pixels, self.mode)
+        arguments = {} if self.width is None else {"alpha": self.width}
+        try:
+            return self._construct(prepared, weights, arguments)
+        except Exception as error:
+            if weights is None:
+                raise
+            raise errors.BadConfig(self._no_weights(error)) from None
+
+    def _check(self, pixels: KerasTensor, weights: str | None) -> None:
+        _, height, width, _ = pixels.shape
+        if min(height, width) < self.min_size:
+            raise errors.BadConfig(
+                f"{self.name} takes pictures of {self.min_size} x {self.min_size} pixels or more, "
+                f"got {height} x {width}. Set a larger image size, or take another backbone."
+            )
+        if weights == "imagenet" and not self.pretrained:
+            raise errors.BadConfig(
+                f"There are no ImageNet weights of {self.name}: it is trained from scratch. "
+                'Set weights = "none", or take another backbone.'
+            )
+
+    def _construct(self, prepared: KerasTensor, weights: str | None, arguments: dict[str, float]) -> KerasTensor:
+        import keras
+
+        constructor = getattr(keras.applications, self.constructor)
+        with warnings.catch_warnings():
+            # MobileNet says that other sizes than 224 take the weights of 224, which is what we want.
+            warnings.filterwarnings("ignore", message=".*input_shape.*")
+            network = constructor(input_tensor=prepared, include_top=False, pooling=None, weights=weights, **arguments)
+        return network.output
+
+    def _no_weights(self, error: Exception) -> str:
+        import os
+        from pathlib import Path
+
+        home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+        place = f"{home}/models"
+        if home.exists() and not os.access(home, os.W_OK):
+            place += f" ({home} is not writable, and then Keras looks in /tmp/.keras/models)"
+        return (
+            f"The ImageNet weights of {self.name} could not be had: {error}. Keras looks for them in {place} "
+            "(set KERAS_HOME to choose another folder) and fetches what is missing. Check the network, put the "
+            'file there by hand, or set weights = "none".'
+        )
+
+
+def preprocessed(pixels: KerasTensor, mode: Mode) -> KerasTensor:
+    """ImageNet's preparation of the pixels as Keras layers; grey is first repeated to three channels.
+
+    Equal to `keras.applications.<family>.preprocess_input` (tested).
+
+    Args:
+        pixels: float32 [batch, height, width, 1 or 3] in [0, 255].
+        mode: see `Backbone.mode`.
+
+    Returns:
+        float32 [batch, height, width, 3].
+    """
+    from keras import layers, ops
+
+    grey = pixels.shape[-1] == 1
+    colour = layers.Concatenate(name="grey_to_rgb")([pixels] * 3) if grey else pixels
+    if mode == "tf":
+        return layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocess")(colour)
+    if mode == "torch":
+        scale = [1 / (255 * deviation) for deviation in _TORCH_STANDARD_DEVIATION]
+        offset = [-m / d for m, d in zip(_TORCH_MEAN, _TORCH_STANDARD_DEVIATION, strict=True)]
+        return layers.Rescaling(scale, offset=offset, name="preprocess")(colour)
+    if mode == "caffe":
+        swapped = colour if grey else ops.flip(colour, axis=-1)
+        return layers.Rescaling(1.0, offset=[-mean for mean in _CAFFE_MEAN], name="preprocess")(swapped)
+    return colour
+
+
+def get(name: str) -> Backbone:
+    """The backbone called `name`.
+
+    Raises:
+        BadConfig: there is none; the message names what is near.
+    """
+    try:
+        return BACKBONES[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, BACKBONES, n=4, cutoff=0.4) or list(BACKBONES)[:4]
+        raise errors.BadConfig(
+            f"No backbone is called {name!r}. Near it: {', '.join(near)}. There are {len(BACKBONES)}."
+        ) from None
+
+
+def _widths(name: str, constructor: str, widths: tuple[float, ...], mode: Mode) -> list[Backbone]:
+    """A family with a width multiplier: the plain name is width 1, the others carry theirs."""
+    return [
+        Backbone(name=name if width == 1 else f"{name}-{width:g}", constructor=constructor, mode=mode, width=width)
+        for width in widths
+    ]
+
+
+def _table() -> list[Backbone]:
+    def one(name: str, constructor: str, mode: Mode, size: int = 224, min_size: int = 32) -> Backbone:
+        return Backbone(name=name, constructor=constructor, mode=mode, size=size, min_size=min_size)
+
+    b_sizes = (224, 240, 260, 300, 380, 456, 528, 600)
+    return [
+        Backbone(name="small-cnn", constructor="small_cnn", mode="included", size=160, pretrained=False),
+        *_widths("mobilenet", "MobileNet", (0.25, 0.5, 0.75, 1.0), "tf"),
+        *_widths("mobilenetv2", "MobileNetV2", (0.35, 0.5, 0.75, 1.0, 1.3, 1.4), "tf"),
+        *_widths("mobilenetv3-small", "MobileNetV3Small", (0.75, 1.0), "included"),
+        *_widths("mobilenetv3-large", "MobileNetV3Large", (0.75, 1.0), "included"),
+        *[one(f"densenet{depth}", f"DenseNet{depth}", "torch") for depth in (121, 169, 201)],
+        *[one(f"resnet{depth}", f"ResNet{depth}", "caffe") for depth in (50, 101, 152)],
+        *[one(f"resnet{depth}v2", f"ResNet{depth}V2", "tf") for depth in (50, 101, 152)],
+        one("inceptionv3", "InceptionV3", "tf", 299, 75),
+        one("inceptionresnetv2", "InceptionResNetV2", "tf", 299, 75),
+        one("xception", "Xception", "tf", 299, 71),
+        one("vgg16", "VGG16", "caffe"),
+        one("vgg19", "VGG19", "caffe"),
+        *[one(f"efficientnetb{n}", f"EfficientNetB{n}", "included", size) for n, size in enumerate(b_sizes)],
+        *[one(f"efficientnetv2-b{n}", f"EfficientNetV2B{n}", "included", b_sizes[n]) for n in range(4)],
+        one("efficientnetv2-s", "EfficientNetV2S", "included", 384),
+        one("efficientnetv2-m", "EfficientNetV2M", "included", 480),
+        one("efficientnetv2-l", "EfficientNetV2L", "included", 480),
+        *[
+            one(f"convnext-{size.lower()}", f"ConvNeXt{size}", "included")
+            for size in ("Tiny", "Small", "Base", "Large", "XLarge")
+        ],
+        one("nasnet-mobile", "NASNetMobile", "tf"),
+        one("nasnet-large", "NASNetLarge", "tf", 331),
+    ]
+
+
+BACKBONES: dict[str, Backbone] = {backbone.name: backbone for backbone in _table()}

@@ -1,0 +1,66 @@
+# `make help` lists what there is. Two commands do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ONCE   ?=
+WEIGHTS ?= none
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo test test-fast check format proto bench screenshots clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || { \
+	  echo "Kerascope needs Python 3.10 to 3.13; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "Python's venv module is missing. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.user: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Kerascope and TensorFlow into $(VENV) (a few minutes, once)"
+	@$(BIN)/pip install --quiet -c constraints.txt -e '.[train,serve,dashboard]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Kerascope with its tests' tools into $(VENV) (a few minutes, once)"
+	@$(BIN)/pip install --quiet -c constraints.txt -e '.[train,serve,dashboard,dev]'
+	@touch $@ $(VENV)/.user
+
+install: $(VENV)/.user  ## everything a user needs, into .venv
+install-dev: $(VENV)/.dev  ## and what the tests need
+
+demo: $(VENV)/.user  ## phantoms -> training -> bundle -> three services; ONCE=1 stops after one analysis, WEIGHTS=imagenet fine-tunes
+	@$(BIN)/python deploy/demo.py --weights $(WEIGHTS) $(if $(ONCE),--once)
+
+test: $(VENV)/.dev  ## the whole suite
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.dev  ## what needs no graph, no training and no browser
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(VENV)/.dev  ## ruff, mypy, generated code up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_generated_code.py
+
+format: $(VENV)/.dev  ## let ruff tidy up
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+PROTO := serving/proto/kerascope/v1/inference.proto
+proto: $(VENV)/.dev  ## generate the gateway's code from its proto
+	$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. --grpc_python_out=. $(PROTO)
+
+bench: $(VENV)/.dev  ## speed, as ratios against a peer in the same run
+	$(BIN)/python -m benchmarks
+
+screenshots: $(VENV)/.dev  ## the pictures of the README and docs, by the tests that look at the real pages
+	$(BIN)/python -m pytest -q tests/dashboard/test_browser.py
+	cp build/screenshots/*.png docs/images/
+
+clean:  ## what builds and runs left behind, not the virtual environment
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,185 @@
+"""What `kerascope predict` prints: findings with what they are worth, for people or as JSON. Needs no TensorFlow."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from serving.client import Client
+from zoo import errors
+from zoo.cards import Interval, OperatingPoint
+from zoo.imaging.image import read_file
+from zoo.imaging.overlay import encode_png, heatmap
+from zoo.imaging.overlay import overlay as lay_over
+from zoo.results import Analysis, Finding, Verdict
+
+STYLES = {Verdict.PRESENT: "bold red", Verdict.NOT_SURE: "yellow", Verdict.ABSENT: "green", Verdict.UNRATED: "dim"}
+
+
+def predict(
+    path: Path,
+    *,
+    model: str,
+    gateway: str = "localhost:50051",
+    version: int = 0,
+    overlay: Path | None = None,
+    json: bool = False,
+    console: Console | None = None,
+) -> None:
+    """Asks a gateway about one file and prints the answer.
+
+    Args:
+        path: a DICOM, PNG or JPEG file.
+        model: its name.
+        gateway: host:port.
+        version: of the model; 0 for the newest.
+        overlay: where to write the leading finding's map over the picture, as PNG.
+        json: prints JSON in place of a table.
+        console: where to print; standard output if None.
+
+    Raises:
+        BadImage, ImageRefused, UnknownModel, ModelNotReady, BackendTimeout: as `Client.analyze`.
+        BadRequest: the overlay cannot be written.
+    """
+    console = console or Console()
+    data = _bytes(path)
+    with Client(gateway) as client:
+        analysis = client.analyze(data, model=model, version=version)
+    if overlay is not None:
+        write_overlay(path, analysis.leading, overlay)
+    if json:
+        console.print_json(jsonlib.dumps(as_dict(analysis, overlay)))
+    else:
+        show(analysis, console, overlay)
+
+
+def place(finding: Finding) -> str:
+    """Where the evidence for a finding peaks, in words: a ninth of the picture, as the picture is seen."""
+    x, y = finding.peak
+    row = ("upper", "middle", "lower")[min(int(3 * y), 2)]
+    column = ("left", "centre", "right")[min(int(3 * x), 2)]
+    if (row, column) == ("middle", "centre"):
+        return "centre of the picture"
+    return f"{row} {column} of the picture"
+
+
+def show(analysis: Analysis, console: Console, overlay: Path | None = None) -> None:
+    """Prints an analysis as a table, with its notice."""
+    made_by, image = analysis.provenance, analysis.image
+    modality = f" {image.modality}" if image.modality else ""
+    console.print(
+        f"{made_by.model} version {made_by.version} ({made_by.backbone}) on a {image.format}{modality} of "
+        f"{image.width} x {image.height} pixels, {analysis.timings.total_ms:.0f} ms"
+    )
+    console.print(_table(analysis))
+    leading = analysis.leading
+    console.print(f"Leading: {leading.label}, {leading.verdict.value}; its evidence peaks in the {place(leading)}.")
+    if overlay is not None:
+        console.print(_about_overlay(leading, overlay))
+    console.print(analysis.notice, style="bold")
+
+
+def _table(analysis: Analysis) -> Table:
+    table = Table()
+    for heading in (
+        "finding",
+        "probability",
+        "verdict",
+        "present from",
+        "sensitivity",
+        "specificity",
+        "evidence peaks",
+    ):
+        table.add_column(heading, justify="right" if heading == "probability" else "left")
+    for finding in analysis.findings:
+        point = finding.operating_point
+        table.add_row(
+            finding.label,
+            f"{finding.probability:.3f}",
+            f"[{STYLES[finding.verdict]}]{finding.verdict.value}[/]",
+            _threshold(point),
+            _interval(point.sensitivity) if point else "–",
+            _interval(point.specificity) if point else "–",
+            place(finding),
+        )
+    return table
+
+
+def _threshold(point: OperatingPoint | None) -> str:
+    if point is None:
+        return "no operating point"
+    low, high = point.not_sure
+    return f"{point.threshold:.3f} (not sure {low:.3f} to {high:.3f})" if low < high else f"{point.threshold:.3f}"
+
+
+def _interval(interval: Interval) -> str:
+    if interval.value is None:
+        return "not measured"
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:.2f}"
+    return f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+
+
+def _about_overlay(finding: Finding, overlay: Path) -> str:
+    """What the overlay shows, for who cannot see it and for who sees too much in it."""
+    strength = heatmap(finding.evidence)[1]
+    if strength == 0:
+        return f"Overlay in {overlay}: nothing in the picture speaks for {finding.label}, so no heat is drawn."
+    caution = (
+        "" if finding.verdict is Verdict.PRESENT else f" The finding is {finding.verdict.value}: read it with care."
+    )
+    return (
+        f"Overlay in {overlay}: the heat shows where the evidence for {finding.label} lies, hottest in the "
+        f"{place(finding)}, {strength:.2f} logits at its peak. It is no outline of a lesion.{caution}"
+    )
+
+
+def write_overlay(path: Path, finding: Finding, overlay: Path) -> None:
+    """Lays a finding's evidence over its picture, at the picture's own size, and writes it as PNG.
+
+    Raises:
+        BadImage: `path` is unreadable.
+        BadRequest: `overlay` cannot be written.
+    """
+    heat, _ = heatmap(finding.evidence)
+    try:
+        overlay.write_bytes(encode_png(lay_over(read_file(path).pixels, heat)))
+    except OSError as error:
+        raise errors.BadRequest(f"The overlay {overlay} cannot be written: {error.strerror}.") from None
+
+
+def as_dict(analysis: Analysis, overlay: Path | None = None) -> dict[str, object]:
+    """An analysis as plain values, for JSON; without the embedding."""
+    return {
+        "findings": [_finding_dict(finding) for finding in analysis.findings],
+        "leading": analysis.leading.label,
+        "overlay": str(overlay) if overlay else None,
+        "provenance": asdict(analysis.provenance),
+        "image": asdict(analysis.image),
+        "timings": asdict(analysis.timings),
+        "notice": analysis.notice,
+    }
+
+
+def _finding_dict(finding: Finding) -> dict[str, object]:
+    x, y = finding.peak
+    return {
+        "label": finding.label,
+        "probability": finding.probability,
+        "logit": finding.logit,
+        "verdict": finding.verdict.value,
+        "operating_point": finding.operating_point.model_dump() if finding.operating_point else None,
+        "peak": {"x": x, "y": y, "place": place(finding)},
+        "evidence": finding.evidence.tolist(),
+    }
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise errors.BadImage(f"{path} cannot be read: {error.strerror}.", errors.Reason.NOT_AN_IMAGE) from None

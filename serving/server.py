@@ -1,0 +1,142 @@
+"""The gateway's process: its parts put together, its health, its beginning and its end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from serving.catalogue import Catalogue
+from serving.explainer import Explainer
+from serving.proto.kerascope.v1 import inference_pb2, inference_pb2_grpc
+from serving.service import Service
+from serving.servicer import InferenceServicer
+from serving.settings import Settings
+from serving.tfserving import ModelServer
+from zoo import errors
+
+log = logging.getLogger(__name__)
+
+SERVICE = inference_pb2.DESCRIPTOR.services_by_name["Inference"].full_name
+# Room for a file a little over the limit: it is our own refusal that the caller reads, not gRPC's.
+HEADROOM_BYTES = 4 << 20
+
+
+class Gateway:
+    """A gateway, bound to its port but not yet serving.
+
+    Attributes:
+        port: the one it listens on, also where 0 was asked for.
+        address: host:port for a client on this machine.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._model_server = ModelServer(settings.model_server)
+        self._explainer = Explainer(workers=settings.explainer_workers, waiting=settings.explainer_waiting)
+        self._catalogue = Catalogue(settings.registry, self._model_server)
+        self._health = health.HealthServicer(
+            experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(max_workers=2)
+        )
+        self._server = self._build()
+        self.port = _bind(self._server, settings)
+        self.address = f"localhost:{self.port}"
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Begins to answer; returns at once."""
+        self._look()
+        for name in ("", SERVICE):
+            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self._server.start()
+        self._watcher.start()
+        log.info("gateway on port %d, registry %s", self.port, self._settings.registry)
+
+    def stop(self, grace_s: float = 5.0) -> None:
+        """Takes no new calls, gives those in flight `grace_s` seconds, then ends."""
+        self._stopping.set()
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace_s).wait()
+        self._explainer.stop()
+        self._model_server.close()
+
+    def _build(self) -> grpc.Server:
+        settings = self._settings
+        service = Service(self._catalogue, self._model_server, self._explainer, settings)
+        explaining = settings.explainer_workers + settings.explainer_waiting
+        server = grpc.server(
+            ThreadPoolExecutor(max_workers=settings.request_threads + explaining, thread_name_prefix="request"),
+            options=(
+                ("grpc.max_receive_message_length", settings.max_image_bytes + HEADROOM_BYTES),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.so_reuseport", 0),  # a taken port is an error, not shared in silence
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ),
+        )
+        inference_pb2_grpc.add_InferenceServicer_to_server(InferenceServicer(service), server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+        return server
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(self._settings.watch_interval_s):
+            try:
+                self._look()
+            except Exception:  # the next look may succeed; a watcher that died would freeze the health
+                log.exception("looking at the registry and the model server failed")
+
+    def _look(self) -> None:
+        """Health per model: `<name>/<version>` for each version, `<name>` where any version answers."""
+        self._catalogue.refresh()
+        for name in self._catalogue.names():
+            ready = {version: self._catalogue.is_ready(name, version) for version in self._catalogue.versions(name)}
+            for version, answers in ready.items():
+                self._set_health(f"{name}/{version}", answers)
+            self._set_health(name, any(ready.values()))
+
+    def _set_health(self, service: str, answers: bool) -> None:
+        state = health_pb2.HealthCheckResponse
+        self._health.set(service, state.SERVING if answers else state.NOT_SERVING)
+
+
+def _bind(server: grpc.Server, settings: Settings) -> int:
+    host = f"[{settings.host}]" if ":" in settings.host.strip("[]") else settings.host
+    try:
+        port = server.add_insecure_port(f"{host}:{settings.port}")
+    except RuntimeError:
+        port = 0
+    if not port:
+        raise errors.BadConfig(
+            f"The gateway cannot listen on {settings.host}:{settings.port}: the port is taken, or the address is not "
+            "this machine's. Set KERASCOPE_PORT or KERASCOPE_HOST to another; port 0 takes a free one."
+        )
+    return int(port)
+
+
+def create_server(settings: Settings) -> Gateway:
+    """A gateway bound to its port; `start` it to serve.
+
+    Raises:
+        BadConfig: the port is taken.
+    """
+    return Gateway(settings)
+
+
+def run(settings: Settings) -> int:
+    """Serves until SIGINT or SIGTERM; the process's exit status."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    gateway = create_server(settings)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    gateway.start()
+    ended.wait()
+    log.info("stopping")
+    gateway.stop()
+    return 0

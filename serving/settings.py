@@ -1,0 +1,84 @@
+"""What a running gateway is told: from the environment, each setting as KERASCOPE_<NAME>."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from zoo import errors
+from zoo.imaging.image import MAX_BYTES, MAX_PIXELS
+
+PREFIX = "KERASCOPE_"
+
+
+class Settings(BaseModel):
+    """A gateway's settings; `kerascope gateway --help` and docs/reference print these.
+
+    Attributes:
+        registry: folder of bundles, the one the model server loads from (or a copy of it).
+        model_server: host:port of TensorFlow Serving's gRPC API.
+        host: address to listen on; 0.0.0.0 for every interface.
+        port: to listen on; 0 takes a free one.
+        max_image_bytes: larger files are refused.
+        max_image_pixels: larger pictures are refused.
+        request_timeout_s: longest wait for the model server; a caller's shorter deadline counts.
+        explain_timeout_s: longest time for one tf-keras-vis explanation.
+        explainer_workers: processes that make explanations; each loads TensorFlow at its first one.
+        explainer_waiting: explanations that may wait for a worker; one more is turned away.
+        request_threads: calls answered at once, explanations apart.
+        watch_interval_s: how often the registry and the model server are looked at.
+        log_level: of the gateway's own log.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    registry: Path = Path("registry")
+    model_server: str = Field("localhost:8500", pattern=r"^\S+:\d+$")
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(50051, ge=0, le=65535)
+    max_image_bytes: int = Field(MAX_BYTES, ge=1024, le=1 << 30)
+    max_image_pixels: int = Field(MAX_PIXELS, ge=1024)
+    request_timeout_s: float = Field(30.0, gt=0)
+    explain_timeout_s: float = Field(120.0, gt=0)
+    explainer_workers: int = Field(1, ge=1, le=64)
+    explainer_waiting: int = Field(4, ge=0)
+    request_threads: int = Field(16, ge=1, le=1024)
+    watch_interval_s: float = Field(1.0, gt=0)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+        """Reads KERASCOPE_<NAME> for every setting.
+
+        Args:
+            environment: instead of the process's own.
+            overrides: settings that count before the environment; None means not given.
+
+        Raises:
+            BadConfig: an impossible value or an unknown override; the message names the setting.
+        """
+        variables = os.environ if environment is None else environment
+        values: dict[str, object] = {
+            name: variables[PREFIX + name.upper()] for name in cls.model_fields if variables.get(PREFIX + name.upper())
+        }
+        values |= {name: value for name, value in overrides.items() if value is not None}
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise errors.BadConfig(_faults(error)) from None
+
+
+def _faults(error: ValidationError) -> str:
+    """Every wrong setting in one sentence each: what it is, what it should be, where it is set."""
+    sentences = []
+    for fault in error.errors():
+        name = str(fault["loc"][0])
+        if fault["type"] == "extra_forbidden":
+            sentences.append(f"No setting is called {name!r}; there are: {', '.join(Settings.model_fields)}.")
+        else:
+            sentences.append(f"{name} is {fault['input']!r}: {fault['msg']}. Set {PREFIX}{name.upper()} to another.")
+    return " ".join(sentences)

@@ -66,7 +66,8 @@ def export(
     from training.runs import Run
 
     bundle = export_run(Run(run), registry)
-    _say(f"Bundle: {bundle.path}\nNext: kerascope serve --model_name {bundle.name} --model_base_path {bundle.path.parent}")
+    _say(f"Bundle: {bundle.path}")
+    _say(f"Next: kerascope serve --model_name {bundle.name} --model_base_path {bundle.path.parent}")
 
 
 @app.command()
@@ -85,8 +86,9 @@ def serve(
 ) -> None:
     """Serve SavedModels as TensorFlow Serving would, with its flags."""
     flags = dict(locals())
-    from serving.modelserver.options import Options
     from serving.modelserver.server import run
+
+    from serving.modelserver.options import Options
 
     raise typer.Exit(run(Options(**flags)))
 
@@ -100,6 +102,7 @@ def gateway(
 ) -> None:
     """Answer hospital systems: images in, findings with their evidence out."""
     from serving.server import run
+
     from serving.settings import Settings
 
     settings = Settings.from_environment(registry=registry, model_server=model_server, host=host, port=port)

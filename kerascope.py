@@ -86,9 +86,8 @@ def serve(
 ) -> None:
     """Serve SavedModels as TensorFlow Serving would, with its flags."""
     flags = dict(locals())
-    from serving.modelserver.server import run
-
     from serving.modelserver.options import Options
+    from serving.modelserver.server import run
 
     raise typer.Exit(run(Options(**flags)))
 
@@ -102,7 +101,6 @@ def gateway(
 ) -> None:
     """Answer hospital systems: images in, findings with their evidence out."""
     from serving.server import run
-
     from serving.settings import Settings
 
     settings = Settings.from_environment(registry=registry, model_server=model_server, host=host, port=port)

@@ -10,9 +10,10 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from training.datasets import phantom_bones, phantom_vessels
-from training.datasets.phantom_physics import Grid, Map, attenuation, clouds, zeros
+from training.datasets.phantom_physics import Grid, Map, attenuation, clouds, enlarge, zeros
 
 
 @dataclass(frozen=True)
@@ -118,29 +119,37 @@ class Chest:
 
 
 def build(grid: Grid, habitus: Habitus, pose: Pose) -> Chest:
-    """The normal chest of one person in one pose."""
+    """The normal chest of one person in one pose; large smooth organs are worked out on half as many rows."""
     rng = np.random.default_rng(habitus.seed)
-    outer, rise = _cage(grid, habitus)
-    floor = _diaphragm(grid, habitus, pose)
-    lung = _lungs(grid, habitus, outer, rise, floor)
-    heart = heart_path(grid, habitus, pose)
-    lung = np.maximum(lung - heart, 0) * (1 - _mediastinum(grid, habitus, pose))
+    coarse = grid.resized(min(grid.size, max(256, grid.size // 2)))
+    outer, opened = _cage(coarse, habitus)
+    floor, heart = _diaphragm(coarse, habitus, pose), heart_path(coarse, habitus, pose)
+    lung = _lungs(coarse, habitus, outer, opened, floor) * (1 - _mediastinum(coarse, habitus, pose))
     trees, bronchi = phantom_vessels.grow(rng, habitus.width, habitus.apex, habitus.dome + pose.inspiration)
-    vessels = phantom_vessels.draw(grid, trees)
+    smooth = [
+        _body(coarse, habitus, outer),
+        np.maximum(lung - heart, 0),
+        _stomach(coarse, habitus, pose, rng),
+        _breasts(coarse, habitus, rng),
+        phantom_bones.flat_bones(coarse, habitus, rng),
+    ]
+    body, lung, gas, extra, bone = (enlarge(part, grid.size) for part in smooth)
+    phantom_vessels.add_airway(gas, grid, 0.8 * pose.turn)
+    phantom_bones.add_long_bones(bone, grid, habitus, rng)
     texture = habitus.lung_density * (1 + 0.07 * clouds(rng, grid.size, (9, 22, 60, 130)) + 0.012 * grid.y)
     return Chest(
         grid=grid,
         habitus=habitus,
-        body=_body(grid, habitus, outer),
+        body=body,
         lung=lung,
-        vessels=vessels,
-        bone=phantom_bones.skeleton(grid, habitus, rng),
-        gas=_airway(grid, habitus, pose) + _stomach(grid, habitus, pose, rng),
-        outer=outer,
-        floor=floor,
-        heart=heart,
-        texture=np.maximum(texture, 0.3),
-        extra=_breasts(grid, habitus, rng),
+        vessels=phantom_vessels.draw(grid, trees),
+        bone=bone,
+        gas=gas,
+        outer=enlarge(outer, grid.size),
+        floor=enlarge(floor, grid.size),
+        heart=enlarge(heart, grid.size),
+        texture=np.asarray(np.maximum(texture, 0.3), np.float32),
+        extra=extra,
         bronchi=bronchi,
     )
 
@@ -181,7 +190,7 @@ def _lungs(grid: Grid, habitus: Habitus, outer: Map, opened: Map, floor: Map) ->
     return np.asarray(depth * across * edge * above, np.float32)
 
 
-def smooth_step(z: Map) -> Map:
+def smooth_step(z: NDArray[np.floating]) -> Map:
     """A smooth step from 0 (z below -2) to 1 (z above 2): 3 u^2 - 2 u^3, with u = (z + 2) / 4."""
     u = np.minimum(np.maximum(0.25 * z + 0.5, 0), 1)
     return np.asarray(u * u * (3 - 2 * u), np.float32)
@@ -208,39 +217,42 @@ def heart_path(grid: Grid, habitus: Habitus, pose: Pose) -> Map:
     right, left = -habitus.heart_right * across + pose.turn, (1 - habitus.heart_right) * across + pose.turn
     ventricle = _ellipse(grid, left - half, bottom - height, a, b, habitus.heart_tilt)
     atrium = _ellipse(grid, right + 0.26 * across, bottom - 0.44 * across, 0.26 * across, 0.36 * across)
-    return np.asarray(2 * 0.42 * across * np.sqrt(np.maximum(ventricle, 0.85 * atrium)), np.float32)
+    return np.asarray(2 * 0.5 * across * np.sqrt(np.maximum(ventricle, 0.85 * atrium)), np.float32)
 
 
 def _mediastinum(grid: Grid, habitus: Habitus, pose: Pose) -> Map:
-    """Share (0..1) of the lung's room taken by great vessels, aortic knob and spine muscles."""
+    """Share (0..1) of the lung's room taken by what lies in the middle.
+
+    On the left of the patient the outline shows the aortic knob, a dip and the pulmonary trunk; on the right, the upper
+    vena cava and the ascending aorta.
+    """
     x, y = grid.x - pose.turn, grid.y
-    half = 2.5 + 0.5 * np.clip(-(y + 6) / 6, -0.5, 1.2) + 0.35 * np.clip((y + 2) / 6, 0, 1)
-    band = smooth_step((half - np.abs(x)) / 0.12)
-    knob = np.sqrt(_ellipse(grid, 2.0 + pose.turn, -5.6, habitus.knob, habitus.knob * 1.15))
-    trunk = np.sqrt(_ellipse(grid, 1.9 + pose.turn, -2.4, 1.9, 2.3))
-    return np.asarray(np.maximum.reduce([0.92 * band, 0.55 * knob, 0.5 * trunk]), np.float32)
+    upper = 0.5 * smooth_step((-8 - y) / 1.5)
+    knob = (habitus.knob - 0.6) * np.exp(-np.square((y + 5.9) / 1.5))
+    trunk = (0.5 + 0.35 * habitus.knob) * np.exp(-np.square((y + 2.3) / 1.7))
+    left = 2.35 + knob + trunk + upper
+    right = 2.25 + 0.55 * np.exp(-np.square((y + 3.5) / 3.0)) + upper
+    half = np.where(x > 0, left, right)
+    inside = np.clip((half - np.abs(x)) / half, 0, 1)
+    hila = 0.17 * np.exp(-np.square((np.abs(x) - 3.3) / 0.9) - np.square((y + 1.0) / 1.6))
+    return np.asarray(np.maximum(0.88 * np.power(inside, 0.28), hila), np.float32)
 
 
 def _body(grid: Grid, habitus: Habitus, outer: Map) -> Map:
     """Path inside the skin: trunk, neck, shoulders and upper arms."""
     away, wall = np.abs(grid.x), habitus.wall
     width = outer + wall * (0.55 + 0.35 * smooth_step((grid.y + 4) / 2)) + 0.5
-    trunk = 2 * (habitus.depth + wall) * np.power(np.maximum(1 - np.power(away / width, 2.4), 0), 0.5)
+    round_ = np.square(away / width)
+    trunk = 2 * (habitus.depth + wall) * np.sqrt(np.maximum(1 - round_ * np.sqrt(np.sqrt(round_)), 0))
     trunk = trunk * (0.45 + 0.55 * smooth_step((grid.y - habitus.apex - 2.5) / 1.8))
-    neck = 11.0 * np.sqrt(np.maximum(1 - np.square(away / (5.0 + 0.5 * wall)), 0)) * smooth_step((-8 - grid.y) / 1.5)
-    line = habitus.apex - 4.2 + 0.30 * np.maximum(away - 5, 0) - 0.25 * wall
-    shoulder = 12.0 * np.sqrt(np.clip((grid.y - line) / 5, 0, 1)) * smooth_step((-6.5 - grid.y + 0.1 * away) / 1.6)
-    lean = away - habitus.width - 5.6 - 0.9 * wall - 0.10 * np.maximum(grid.y + 6, 0)
+    neck = 11.5 * np.sqrt(np.maximum(1 - np.square(away / (5.6 + 0.5 * wall)), 0)) * smooth_step((-8 - grid.y) / 1.5)
+    line = habitus.apex - 4.4 + 0.28 * np.maximum(away - 5, 0) - 0.25 * wall
+    shoulder = np.sqrt(np.clip((grid.y - line) / 5, 0, 1)) * smooth_step((-5.2 - grid.y + 0.16 * away) / 2.4)
+    shoulder = (11.0 + 0.8 * wall) * shoulder
+    lean = away - habitus.width - 5.2 - 0.9 * wall - 0.10 * np.maximum(grid.y + 6, 0)
     arm = 9.5 * np.sqrt(np.maximum(1 - np.square(lean / 4.6), 0)) * smooth_step((grid.y + 10) / 1.5)
     fourth = sum(np.square(np.square(part)) for part in (trunk, neck, shoulder, arm))
     return np.asarray(np.sqrt(np.sqrt(fourth)), np.float32)
-
-
-def _airway(grid: Grid, habitus: Habitus, pose: Pose) -> Map:
-    """Gas in the trachea and the main bronchi."""
-    air, x = zeros(grid), pose.turn * 0.8
-    phantom_vessels.add_airway(air, grid, x)
-    return air
 
 
 def _stomach(grid: Grid, habitus: Habitus, pose: Pose, rng: np.random.Generator) -> Map:

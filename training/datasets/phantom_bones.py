@@ -6,31 +6,38 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.datasets.phantom_physics import Grid, Map, nearest, rod, zeros
+from training.datasets.phantom_physics import Grid, Map, nearest, rod
 
 if TYPE_CHECKING:
     from training.datasets.phantom_anatomy import Habitus
 
 RIBS = 11
-Curve = list[tuple[float, float]]
+Point = tuple[float, float]
 
 
-def skeleton(grid: Grid, habitus: Habitus, rng: np.random.Generator) -> Map:
-    """Path through bone, as centimetres of cortical bone, f32 [size, size]."""
-    bone = _spine(grid, rng)
-    thick = float(rng.uniform(0.85, 1.15))
+def flat_bones(grid: Grid, habitus: Habitus, rng: np.random.Generator) -> Map:
+    """Spine and the blades of the shoulders, as centimetres of cortical bone, f32 [size, size]."""
+    bone, out = _spine(grid, rng), _blade_shift(habitus)
+    for side in (-1.0, 1.0):
+        a, b, c = _blade(habitus, side, out)
+        bone += 0.16 * _triangle(grid, a, b, c)
+    return bone
+
+
+def add_long_bones(bone: Map, grid: Grid, habitus: Habitus, rng: np.random.Generator) -> None:
+    """Ribs, clavicles, borders of the shoulder blades and upper arms, added to `bone`."""
+    thick, out = float(rng.uniform(0.85, 1.15)), _blade_shift(habitus)
     for side in (-1.0, 1.0):
         for number in range(RIBS):
             _rib(bone, grid, habitus, side, number, thick, rng)
         _clavicle(bone, grid, habitus, side, rng)
-        _shoulder_blade(bone, grid, habitus, side, rng)
-    return bone
+        _shoulder(bone, grid, habitus, side, out)
 
 
-def _shell(distance: Map, radius: float | Map, cortex: float) -> Map:
+def _shell(distance: Map, radius: Map | float, cortex: float) -> Map:
     """Path through a tube whose wall is `cortex` thick and whose inside is spongy: a tenth as dense."""
     outer = rod(distance, radius)
-    return outer - 0.9 * rod(distance, radius - np.float32(cortex))
+    return outer - 0.9 * rod(distance, np.asarray(radius - cortex, np.float32))
 
 
 def _rib(
@@ -38,10 +45,10 @@ def _rib(
 ) -> None:
     """One rib: half a tilted hoop from the spine round the side to the front, where cartilage takes over.
 
-    The hoop is x = w sin(t), z = -d cos(t) with t from the spine (0) to the breastbone (180 degrees), and it sinks as it comes
-    forward; where it runs along the ray the path through it grows by ds/ds_projected.
+    The hoop is x = w sin(t), z = -d cos(t) with t from the spine (0) to the breastbone (180 degrees), and it sinks as
+    it comes forward; where it runs along the ray the path through it grows by ds/ds_projected.
     """
-    turn = np.radians(np.linspace(8, 148 - 2.2 * number, 19))
+    turn = np.radians(np.linspace(8, 148 - 2.2 * number, 14))
     y0 = habitus.apex - 0.9 + number * (19.6 / RIBS) + rng.normal(0, 0.12)
     reach = habitus.width * min(1.0, 0.52 + 0.14 * number) + 0.35
     if number > 6:
@@ -53,9 +60,11 @@ def _rib(
     box, distance, place = nearest(grid, list(zip(x, y, strict=True)), 0.75)
     flat = np.hypot(np.gradient(x), np.gradient(y))
     stretch = np.clip(np.hypot(flat, np.gradient(z)) / flat, 1, 2.6)
-    longer = np.interp(place, np.arange(len(turn)), stretch).astype(np.float32)
-    front = np.interp(place, [0, 9, 16, 18], [1.0, 0.9, 0.75, 0.15]).astype(np.float32)
-    bone[box] += 0.8 * thick * longer * front * _shell(distance, 0.62, 0.16)
+    inside = distance < 0.62
+    at = place[inside]
+    longer = np.interp(at, np.arange(len(turn)), stretch)
+    front = np.interp(at, [0, 6.5, 11.5, 13], [1.0, 0.9, 0.75, 0.15])
+    bone[box][inside] += 0.8 * thick * longer * front * _shell(distance[inside], 0.62, 0.16)
 
 
 def _clavicle(bone: Map, grid: Grid, habitus: Habitus, side: float, rng: np.random.Generator) -> None:
@@ -66,27 +75,34 @@ def _clavicle(bone: Map, grid: Grid, habitus: Habitus, side: float, rng: np.rand
     curve = y - tilt * t - 0.8 * np.sin(np.pi * 1.25 * t) + 0.7 * np.sin(2 * np.pi * t)
     box, distance, place = nearest(grid, list(zip(x, curve, strict=True)), 1.1)
     radius = np.interp(place, [0, 2, 7, 13], [0.95, 0.7, 0.55, 0.75]).astype(np.float32)
-    bone[box] += 0.55 * _shell(distance, radius, 0.17)
+    bone[box] += 0.85 * _shell(distance, radius, 0.17)
 
 
-def _shoulder_blade(bone: Map, grid: Grid, habitus: Habitus, side: float, rng: np.random.Generator) -> None:
-    """A shoulder blade, thin but for its borders, and the head of the upper arm with its shaft."""
-    w, out = habitus.width, float(rng.uniform(-0.8, 1.8))
-    medial = [(side * (0.66 * w + out), -9.0), (side * (0.70 * w + out), -4.0), (side * (0.80 * w + out), 1.2)]
-    lateral = [medial[-1], (side * (0.93 * w + out), -3.0), (side * (1.10 * w + out), -8.2)]
-    for curve, weight in ((medial, 0.22), (lateral, 0.34)):
-        box, distance, _ = nearest(grid, curve, 0.6)
+def _blade_shift(habitus: Habitus) -> float:
+    """How far this person's shoulder blades are turned out of the lungs, centimetres."""
+    return float(np.random.default_rng([habitus.seed, 3]).uniform(-0.8, 1.8))
+
+
+def _blade(habitus: Habitus, side: float, out: float) -> tuple[Point, Point, Point]:
+    """Upper medial, lower and outer corner of a shoulder blade."""
+    w = habitus.width
+    return (side * (0.66 * w + out), -9.0), (side * (0.80 * w + out), 1.2), (side * (1.10 * w + out), -8.2)
+
+
+def _shoulder(bone: Map, grid: Grid, habitus: Habitus, side: float, out: float) -> None:
+    """Borders of a shoulder blade, and the head of the upper arm with its shaft."""
+    upper, lower, outer = _blade(habitus, side, out)
+    for start, end, weight in ((upper, lower, 0.22), (lower, outer, 0.34)):
+        box, distance, _ = nearest(grid, [start, end], 0.6)
         bone[box] += weight * rod(distance, 0.5)
-    body = _triangle(grid, medial[0], medial[-1], lateral[-1])
-    bone += 0.16 * body
-    head = (side * (1.16 * w + 1.6 + 0.4 * habitus.wall), habitus.apex + 3.0)
+    head = (side * (1.16 * habitus.width + 1.6 + 0.4 * habitus.wall), habitus.apex + 3.0)
     shaft = [head, (head[0] + side * 0.6, head[1] + 8), (head[0] + side * 2.0, head[1] + 30)]
     box, distance, place = nearest(grid, shaft, 2.3)
     radius = np.interp(place, [0, 0.3, 2], [2.2, 1.25, 1.15]).astype(np.float32)
     bone[box] += 0.6 * _shell(distance, radius, 0.35)
 
 
-def _triangle(grid: Grid, a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> Map:
+def _triangle(grid: Grid, a: Point, b: Point, c: Point) -> Map:
     """1 inside the triangle, 0 outside, with an edge some 2 mm soft."""
     inside = np.ones_like(grid.x)
     turn = np.sign((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))

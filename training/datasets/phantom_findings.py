@@ -2,8 +2,8 @@
 
 Every finding exchanges materials inside the thickness maps (air for fluid, lung for air) and so takes part in the
 projection as the anatomy does. Shapes after Hansell et al., Fleischner Society: Glossary of Terms for Thoracic Imaging,
-Radiology 246:697 (2008): a nodule is a rounded opacity up to 3 cm across; a consolidation hides vessel and airway walls and may
-show an air bronchogram; a pneumothorax shows the visceral pleura as a line with no vessel beyond it.
+Radiology 246:697 (2008): a nodule is a rounded opacity up to 3 cm across; a consolidation hides vessel and airway
+walls and may show an air bronchogram; a pneumothorax shows the visceral pleura as a line with no vessel beyond it.
 """
 
 from __future__ import annotations
@@ -39,29 +39,33 @@ def pneumothorax(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
 
 
 def effusion(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
-    """Fluid at the base: it fills the costophrenic angle first and climbs the chest wall in a meniscus. 1.5 to 9 cm deep."""
+    """Fluid at the base, 1.6 to 8 cm deep: it fills the costophrenic angle and climbs the chest wall in a meniscus."""
     grid, side = chest.grid, _side(rng)
     depth = 1.6 + 6.5 * float(rng.beta(1.2, 2.2))
     angle = _costophrenic(chest, side)
     away = grid.x * side
-    rise = (1.2 + 0.25 * depth) * np.exp(-np.maximum(chest.outer - away, 0) / float(rng.uniform(1.0, 1.8)))
-    level = angle - depth - rise + 0.25 * np.exp(-np.maximum(away, 0) / 3)
+    rise = (1.0 + 0.3 * depth) * np.exp(-np.maximum(chest.outer - away, 0) / float(rng.uniform(1.6, 3.2)))
+    level = angle - depth - rise - 0.15 * depth * np.exp(-np.maximum(away - 2.5, 0) / 1.5)
     filled = (away > 0) * np.clip((grid.y - level) / (0.9 + 0.2 * depth), 0, 1) ** 0.7
     fluid = chest.lung * np.asarray(filled, np.float32)
-    return _fill(chest, fluid, chest.lung > 0.4)
+    floor = chest.floor + 0.5 * chest.habitus.sulcus
+    chest.lung = chest.lung - fluid
+    return np.asarray((filled > 0.2) & (away > 2.3) & (away < chest.outer) & (grid.y < floor))
 
 
 def consolidation(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
     """Air spaces full of fluid: a fluffy patch 3 to 9 cm across, in which the airways stay open."""
     grid = chest.grid
-    x, y = _place(chest, rng, taken, 5.0)
+    x, y = _place(chest, rng, taken | (chest.heart > 0), 5.0)
     across, tall, tilt = float(rng.uniform(1.7, 4.2)), float(rng.uniform(0.65, 1.25)), float(rng.uniform(0, np.pi))
     u = (grid.x - x) * np.cos(np.float32(tilt)) + (grid.y - y) * np.sin(np.float32(tilt))
     v = (grid.y - y) * np.cos(np.float32(tilt)) - (grid.x - x) * np.sin(np.float32(tilt))
     field = 1 - (np.square(u / across) + np.square(v / (across * tall))) + 0.5 * clouds(rng, grid.size, (8, 18, 44, 90))
     patch = smooth_step((field - 0.35) / 0.4) * (np.hypot(u, v) < 2.2 * across) * (grid.x * x > 0)
     fill = float(rng.uniform(0.16, 0.5)) * patch * np.minimum(chest.lung, 11)
-    return _fill(chest, np.maximum(fill - _airways(chest) * (patch > 0.3), 0), chest.lung > 0.4)
+    fluid = np.maximum(fill - _airways(chest) * (patch > 0.3), 0)
+    chest.lung = chest.lung - fluid
+    return np.asarray(fluid > 0.1 * fluid.max())
 
 
 def _airways(chest: Chest) -> Map:
@@ -72,17 +76,18 @@ def _airways(chest: Chest) -> Map:
 
 
 def nodule(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
-    """One to three balls of soft tissue in the lung, 6 to 30 mm across, a little out of round."""
+    """One to three balls of soft tissue in the lung, 6 to 30 mm across, a little out of round, some with calcium."""
     grid, mask = chest.grid, np.zeros_like(taken)
     for _ in range(1 + int(rng.random() < 0.3) + int(rng.random() < 0.15)):
-        x, y = _place(chest, rng, taken | mask, 4.0)
-        radius = float(NODULE_MM[0] + (NODULE_MM[1] - NODULE_MM[0]) * rng.beta(1.5, 1.7)) / 20
+        x, y = _place(chest, rng, taken | mask | (chest.heart > 0), 4.0)
+        radius = float(NODULE_MM[0] + (NODULE_MM[1] - NODULE_MM[0]) * rng.beta(1.8, 1.6)) / 20
         phase, lobes = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0.0, 0.12))
         box, distance, _ = nearest(grid, [(x, y), (x, y + 0.01)], 1.2 * radius)
         turn = np.arctan2(grid.y[box] - y, grid.x[box] - x)
         bound = radius * (1 - lobes * np.square(np.sin(1.5 * turn + phase)))
         ball = np.minimum(rod(distance, bound), chest.lung[box])
-        chest.lung[box] -= float(rng.uniform(0.85, 1.0)) * ball
+        chest.lung[box] -= ball
+        chest.bone[box] += float(rng.uniform(0.0, 0.22)) * ball
         mask[box] |= distance < bound
     return mask
 
@@ -135,12 +140,6 @@ def _costophrenic(chest: Chest, side: float) -> float:
     return float(chest.floor[inside].max()) if inside.any() else float(chest.habitus.dome + chest.habitus.sulcus)
 
 
-def _fill(chest: Chest, fluid: Map, where: Mask) -> Mask:
-    """Put fluid in place of lung; the mask is where it makes more than a tenth of its greatest difference."""
-    chest.lung = chest.lung - fluid
-    return np.asarray((fluid > 0.1 * fluid.max()) & where)
-
-
 def _place(chest: Chest, rng: np.random.Generator, taken: Mask, path_cm: float) -> tuple[float, float]:
     """A random point of the lung with at least `path_cm` of lung along the ray, clear of what is taken.
 
@@ -148,8 +147,8 @@ def _place(chest: Chest, rng: np.random.Generator, taken: Mask, path_cm: float) 
     """
     habitus, best, most = chest.habitus, (5.0, 0.0), -1.0
     for _ in range(60):
-        x, y = _side(rng) * rng.uniform(0.15, 0.95) * habitus.width, rng.uniform(habitus.apex + 1, habitus.dome + 3)
-        column, row = (int(round(v)) for v in chest.grid.to_pixels(np.array([[x, y]]))[0])
+        x, y = _side(rng) * rng.uniform(0.28, 0.95) * habitus.width, rng.uniform(habitus.apex + 1, habitus.dome + 3)
+        column, row = (round(v) for v in chest.grid.to_pixels(np.array([[x, y]]))[0])
         if not (0 <= column < chest.grid.size and 0 <= row < chest.grid.size):
             continue
         lung = 0.0 if taken[row, column] else float(chest.lung[row, column])

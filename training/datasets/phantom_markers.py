@@ -13,7 +13,7 @@ LETTERS = {
 
 
 def add_marker(extra: Map, grid: Grid, rng: np.random.Generator) -> None:
-    """Put a letter on one side of the picture, as soft tissue of the same stopping power; two radiographs of three have one."""
+    """Put a letter on one side, as soft tissue of the same stopping power; two radiographs of three have one."""
     letter, wanted = ("L", "R")[int(rng.integers(2))], rng.random() < 0.65
     x = (13.5 if letter == "L" else -14.5) + float(rng.uniform(-1, 1))
     y, height = float(rng.uniform(-15.5, -12.5)), float(rng.uniform(0.9, 1.4))

@@ -6,6 +6,7 @@ the middle of the chest. A thickness map holds, for each pixel, the length of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,19 +51,30 @@ class Grid:
         cls, size: int, *, shift_cm: tuple[float, float] = (0, 0), degrees: float = 0, magnification: float = 1
     ) -> Grid:
         """The grid of a `size` x `size` picture of a patient lying so on the plate."""
-        pixel_cm, angle = PLATE_CM / size / magnification, float(np.radians(degrees))
+        pixel_cm, angle = PLATE_CM / size / magnification, math.radians(degrees)
         centre = (size / 2 - 0.5 + shift_cm[0] / pixel_cm, size / 2 - 0.5 + shift_cm[1] / pixel_cm)
-        across = (np.arange(size, dtype=np.float32) - np.float32(centre[0])) * np.float32(pixel_cm)
-        down = (np.arange(size, dtype=np.float32) - np.float32(centre[1])) * np.float32(pixel_cm)
-        cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        x = across[None, :] * cos + down[:, None] * sin
-        y = down[:, None] * cos - across[None, :] * sin
-        return cls(x, y, pixel_cm, angle, centre)
+        return cls._spanned(size, pixel_cm, angle, centre)
+
+    @classmethod
+    def _spanned(cls, size: int, pixel_cm: float, angle: float, centre: tuple[float, float]) -> Grid:
+        """Pixels to centimetres: back from the centre, scaled, and turned by minus the angle."""
+        across = (np.arange(size, dtype=np.float32) - centre[0]) * pixel_cm
+        down = (np.arange(size, dtype=np.float32)[:, None] - centre[1]) * pixel_cm
+        cos, sin = math.cos(angle), math.sin(angle)
+        return cls(across * cos + down * sin, down * cos - across * sin, pixel_cm, angle, centre)
 
     @property
     def size(self) -> int:
         """Pixels along one side."""
         return int(self.x.shape[0])
+
+    def resized(self, size: int) -> Grid:
+        """The same patient on the same plate, in `size` x `size` pixels."""
+        if size == self.size:
+            return self
+        ratio = size / self.size
+        pixel_cm, centre = self.pixel_cm / ratio, tuple((c + 0.5) * ratio - 0.5 for c in self.centre)
+        return Grid._spanned(size, pixel_cm, self.angle, (centre[0], centre[1]))
 
     def to_pixels(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """(x, y) in centimetres [..., 2] -> (column, row) in pixels [..., 2]."""
@@ -118,7 +130,8 @@ def nearest(grid: Grid, points: Sequence[tuple[float, float]], reach_cm: float) 
         closer = squared < best[inner]
         np.copyto(best[inner], squared, where=closer)
         np.copyto(place[inner], along + index, where=closer)
-    return (rows, columns), np.sqrt(best) * grid.pixel_cm, place
+    distance = np.asarray(np.sqrt(best) * grid.pixel_cm, np.float32)
+    return (rows, columns), distance, place
 
 
 def rod(distance: Map, radius: Map | float) -> Map:
@@ -127,7 +140,7 @@ def rod(distance: Map, radius: Map | float) -> Map:
 
 
 def add_tree(out: Map, grid: Grid, branches: Sequence[tuple[float, float, float, float, float]]) -> None:
-    """Draw straight round branches (x0, y0, x1, y1, radius) into `out`; where two of them meet the longer path counts."""
+    """Draw straight round branches (x0, y0, x1, y1, radius) into `out`; where they meet, the longer path counts."""
     if not branches:
         return
     table = np.asarray(branches, np.float64)
@@ -141,8 +154,8 @@ def add_tree(out: Map, grid: Grid, branches: Sequence[tuple[float, float, float,
 
 
 def enlarge(small: Map, size: int) -> Map:
-    """A small map, smoothly enlarged to [size, size]."""
-    return np.asarray(Image.fromarray(small).resize((size, size), Image.Resampling.BICUBIC))
+    """A small map, enlarged to [size, size] by linear interpolation."""
+    return np.array(Image.fromarray(small).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def clouds(rng: np.random.Generator, size: int, cells: Sequence[int]) -> Map:
@@ -189,8 +202,8 @@ class Exposure:
 def detect(exponent: Map, exposure: Exposure, pixel_cm: float, rng: np.random.Generator) -> NDArray[np.uint16]:
     """What a storage phosphor plate reads: uint16 [H, W] in 0..4095, bright where little arrives (MONOCHROME2).
 
-    Quantum noise is Poisson's, in its normal limit (hundreds of photons a pixel at the least), so that two pictures from
-    the same seed differ only where their anatomy does. The reading is logarithmic, as that of a CR reader.
+    Quantum noise is Poisson's in its normal limit (hundreds of photons a pixel at the least), so that two pictures
+    from the same seed differ only where their anatomy does. The reading is logarithmic, as that of a CR reader.
     """
     photons = exposure.photons_per_cm2 * pixel_cm**2
     primary = transmitted(photons, exponent)

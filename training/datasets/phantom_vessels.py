@@ -23,7 +23,7 @@ def grow(rng: np.random.Generator, width: float, apex: float, dome: float) -> tu
         for lift in (0.0, 0.9):
             tree: Tree = []
             for angle in np.linspace(-78, 82, 6):
-                _branch(rng, tree, (side * HILUM[0], HILUM[1] + lift), side, angle + rng.normal(0, 9), 0.33, 2.6)
+                _branch(rng, tree, (side * HILUM[0], HILUM[1] + lift), side, angle + rng.normal(0, 9), 0.46, 2.6)
             trees.append(tree)
         bronchi += [branch for branch in trees[-1] if branch[4] > 0.12]
         trees.append(_end_on(rng, side, width))
@@ -35,7 +35,7 @@ def _branch(
     rng: np.random.Generator, tree: Tree, start: tuple[float, float], side: float, angle: float, r: float, run: float
 ) -> None:
     """Grow one branch and, thinner and shorter, its two children; `angle` in degrees, 0 sideways, 90 down."""
-    if r < 0.055 or len(tree) > 160:
+    if r < 0.062 or len(tree) > 130:
         return
     x, y = start
     for _ in range(2):
@@ -49,7 +49,7 @@ def _branch(
 
 
 def _end_on(rng: np.random.Generator, side: float, width: float) -> Tree:
-    """Vessels seen along their axis: short bright dots, denser than their size suggests, most of them near the hilum."""
+    """Vessels seen along their axis: bright dots, denser than their size suggests, most of them near the hilum."""
     dots: Tree = []
     for _ in range(int(rng.poisson(5))):
         far, angle = rng.gamma(2.0, 1.8), rng.uniform(-80, 80)

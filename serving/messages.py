@@ -66,9 +66,9 @@ def summary_from_message(message: pb.ModelSummary) -> ModelSummary:
     )
 
 
-def method_to_message(method: Method) -> int:
+def method_to_message(method: Method) -> pb.Method:
     """A method's number on the wire."""
-    return int(pb.Method.Value(f"METHOD_{method.name}"))
+    return pb.Method.Value(f"METHOD_{method.name}")
 
 
 def method_from_message(number: int) -> Method:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from serving.client import Client
@@ -17,6 +18,7 @@ from zoo.imaging.overlay import encode_png, heatmap
 from zoo.imaging.overlay import overlay as lay_over
 from zoo.results import Analysis, Finding, Verdict
 
+HEADINGS = ("finding", "probability", "verdict", "present from", "sensitivity", "specificity", "evidence peaks")
 STYLES = {Verdict.PRESENT: "bold red", Verdict.NOT_SURE: "yellow", Verdict.ABSENT: "green", Verdict.UNRATED: "dim"}
 
 
@@ -77,33 +79,27 @@ def show(analysis: Analysis, console: Console, overlay: Path | None = None) -> N
     )
     console.print(_table(analysis))
     leading = analysis.leading
-    console.print(f"Leading: {leading.label}, {leading.verdict.value}; its evidence peaks in the {place(leading)}.")
+    console.print(
+        f"Leading: {leading.label}, {leading.verdict.value}; its evidence peaks in the {place(leading)}.", markup=False
+    )
     if overlay is not None:
-        console.print(_about_overlay(leading, overlay))
+        console.print(_about_overlay(leading, overlay), markup=False)
     console.print(analysis.notice, style="bold")
 
 
 def _table(analysis: Analysis) -> Table:
     table = Table()
-    for heading in (
-        "finding",
-        "probability",
-        "verdict",
-        "present from",
-        "sensitivity",
-        "specificity",
-        "evidence peaks",
-    ):
+    for heading in HEADINGS:
         table.add_column(heading, justify="right" if heading == "probability" else "left")
     for finding in analysis.findings:
         point = finding.operating_point
         table.add_row(
-            finding.label,
+            escape(finding.label),
             f"{finding.probability:.3f}",
             f"[{STYLES[finding.verdict]}]{finding.verdict.value}[/]",
             _threshold(point),
-            _interval(point.sensitivity) if point else "–",
-            _interval(point.specificity) if point else "–",
+            _interval(point.sensitivity) if point else "unknown",
+            _interval(point.specificity) if point else "unknown",
             place(finding),
         )
     return table
@@ -129,9 +125,8 @@ def _about_overlay(finding: Finding, overlay: Path) -> str:
     strength = heatmap(finding.evidence)[1]
     if strength == 0:
         return f"Overlay in {overlay}: nothing in the picture speaks for {finding.label}, so no heat is drawn."
-    caution = (
-        "" if finding.verdict is Verdict.PRESENT else f" The finding is {finding.verdict.value}: read it with care."
-    )
+    verdict = finding.verdict
+    caution = "" if verdict is Verdict.PRESENT else f" The finding is {verdict.value}: read the map with care."
     return (
         f"Overlay in {overlay}: the heat shows where the evidence for {finding.label} lies, hottest in the "
         f"{place(finding)}, {strength:.2f} logits at its peak. It is no outline of a lesion.{caution}"

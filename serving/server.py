@@ -46,6 +46,7 @@ class Gateway:
         self._server = self._build()
         self.port = _bind(self._server, settings)
         self.address = f"localhost:{self.port}"
+        self._listed: set[str] = set()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
 
@@ -94,15 +95,15 @@ class Gateway:
     def _look(self) -> None:
         """Health per model: `<name>/<version>` for each version, `<name>` where any version answers."""
         self._catalogue.refresh()
+        answers: dict[str, bool] = dict.fromkeys(self._listed, False)  # what left the registry answers no more
         for name in self._catalogue.names():
             ready = {version: self._catalogue.is_ready(name, version) for version in self._catalogue.versions(name)}
-            for version, answers in ready.items():
-                self._set_health(f"{name}/{version}", answers)
-            self._set_health(name, any(ready.values()))
-
-    def _set_health(self, service: str, answers: bool) -> None:
-        state = health_pb2.HealthCheckResponse
-        self._health.set(service, state.SERVING if answers else state.NOT_SERVING)
+            answers |= {f"{name}/{version}": each for version, each in ready.items()}
+            answers[name] = any(ready.values())
+        states = health_pb2.HealthCheckResponse
+        for service, serving in answers.items():
+            self._health.set(service, states.SERVING if serving else states.NOT_SERVING)
+        self._listed = set(answers)
 
 
 def _bind(server: grpc.Server, settings: Settings) -> int:

@@ -102,7 +102,5 @@ def _foreign(code: grpc.StatusCode, details: str, address: str) -> errors.Kerasc
             errors.Reason.TOO_LARGE,
         )
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        return errors.BadConfig(
-            f"What answers at {address} is no Kerascope gateway of this version. Check the address."
-        )
+        return errors.BadConfig(f"What answers at {address} is no Kerascope gateway, or another version. Check it.")
     return errors.InternalError(f"The call of {address} failed with {code.name}: {details}")

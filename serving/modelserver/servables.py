@@ -1,0 +1,91 @@
+"""One loaded version of a model: a SavedModel with its signatures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+SERVE_TAG = "serve"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One question that a model answers.
+
+    Attributes:
+        name: its key in the SavedModel.
+        definition: inputs, outputs and defaults as the SavedModel states them.
+        function: takes one tensor per input, by keyword; gives one tensor per output, by name.
+        inputs: type and shape of each input.
+    """
+
+    name: str
+    definition: SignatureDef
+    function: Callable[..., Mapping[str, tf.Tensor]]
+    inputs: Mapping[str, tf.TensorSpec]
+
+
+@dataclass(frozen=True)
+class Servable:
+    """One version of one model, ready to answer. Its functions may be called from any thread.
+
+    Attributes:
+        name: the model's.
+        version: its number.
+        signatures: those that can be called, by name.
+        signature_defs: all that the SavedModel lists, as GetModelMetadata gives them.
+        loaded: the SavedModel itself; it owns the weights and must outlive the functions.
+    """
+
+    name: str
+    version: int
+    signatures: Mapping[str, Signature]
+    signature_defs: Mapping[str, SignatureDef]
+    loaded: Any
+
+
+def load(name: str, version: int, folder: Path) -> Servable:
+    """Reads a SavedModel, of TensorFlow 1 or 2, with its weights.
+
+    Raises:
+        tf.errors.NotFoundError: it holds no graph tagged "serve".
+        Exception: whatever TensorFlow makes of a damaged one.
+    """
+    definitions = _signature_defs(folder)
+    loaded = tf.saved_model.load(str(folder), tags=[SERVE_TAG])
+    signatures = {
+        key: Signature(key, definitions[key], function, _specs(definitions[key]))
+        for key, function in loaded.signatures.items()
+    }
+    return Servable(name, version, signatures, definitions, loaded)
+
+
+def _signature_defs(folder: Path) -> dict[str, SignatureDef]:
+    saved = SavedModel()
+    if (folder / "saved_model.pb").is_file():
+        saved.ParseFromString((folder / "saved_model.pb").read_bytes())
+    else:
+        text_format.Parse((folder / "saved_model.pbtxt").read_text(encoding="utf-8"), saved)
+    for graph in saved.meta_graphs:
+        if set(graph.meta_info_def.tags) == {SERVE_TAG}:
+            copies = {key: SignatureDef() for key in graph.signature_def}
+            for key, copy in copies.items():
+                copy.CopyFrom(graph.signature_def[key])
+            return copies
+    raise tf.errors.NotFoundError(
+        None, None, f"Could not find meta graph def matching supplied tags: {{ {SERVE_TAG} }}"
+    )
+
+
+def _specs(definition: SignatureDef) -> dict[str, tf.TensorSpec]:
+    return {
+        alias: tf.TensorSpec(tf.TensorShape(info.tensor_shape), tf.as_dtype(info.dtype))
+        for alias, info in definition.inputs.items()
+    }

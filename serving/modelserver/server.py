@@ -1,0 +1,177 @@
+"""The embedded model server: what `kerascope serve` runs.
+
+Speaks TensorFlow Serving's gRPC API under its flags, so that `tensorflow_model_server` can take its place.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import tensorflow as tf
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+from serving.modelserver.manager import Manager
+from serving.modelserver.options import Options, model_server_config
+from serving.modelserver.periodic import Periodic
+from serving.modelserver.servables import Servable, load
+from serving.modelserver.services import ModelService, PredictionService
+from serving.modelserver.status import message
+from serving.modelserver.warmup import warm_up
+from zoo.errors import BadConfig, KerascopeError
+
+log = logging.getLogger(__name__)
+
+SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
+GRACE_S = 5.0
+
+_CHANNEL_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),  # unlimited, as in TensorFlow Serving
+    ("grpc.max_send_message_length", -1),
+    ("grpc.so_reuseport", 0),  # so that a port in use is refused instead of shared
+)
+
+
+class ModelServer:
+    """A server whose port is bound; `start` makes it answer.
+
+    Attributes:
+        port: the TCP port, also where the options left it open.
+        manager: its models.
+    """
+
+    def __init__(self, options: Options, manager: Manager) -> None:
+        self.manager = manager
+        self._options = options
+        self._config = ModelServerConfig()
+        self._health = health.HealthServicer()
+        threads = options.grpc_max_threads or 4 * (os.cpu_count() or 1)
+        self._server = grpc.server(ThreadPoolExecutor(threads, "grpc"), options=_CHANNEL_OPTIONS)
+        self._add_services()
+        self.port = self._bind(f"0.0.0.0:{options.port}")
+        if options.grpc_socket_path:
+            self._bind(f"unix:{options.grpc_socket_path}")
+        self._threads = [Periodic("file system poll", self._poll, options.file_system_poll_wait_seconds)]
+        if options.model_config_file and options.model_config_file_poll_wait_seconds:
+            seconds = options.model_config_file_poll_wait_seconds
+            self._threads.append(Periodic("model config file poll", self._read_config, seconds))
+
+    def start(self) -> None:
+        """Opens for calls and begins to load; `wait_until_settled` tells when that is done.
+
+        Raises:
+            BadConfig: the configuration of the models is refused.
+        """
+        self._read_config()
+        self._tell_health()
+        self._server.start()
+        for thread in self._threads:
+            thread.start()
+
+    def wait_until_settled(self, timeout_s: float) -> bool:
+        """Waits until each model has a version that serves or that failed to load; False if time runs out."""
+        until = time.monotonic() + timeout_s
+        while not self.manager.is_settled():
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def stop(self, grace_s: float = GRACE_S) -> None:
+        """Takes no new call, gives those under way `grace_s` to end, and stops watching."""
+        self._health.enter_graceful_shutdown()
+        stopped = self._server.stop(grace_s)
+        for thread in self._threads:
+            thread.stop(grace_s)
+        stopped.wait()
+
+    def _add_services(self) -> None:
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            PredictionService(self.manager), self._server
+        )
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self.manager), self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+
+    def _bind(self, address: str) -> int:
+        try:
+            return self._server.add_insecure_port(address)
+        except RuntimeError:
+            raise BadConfig(
+                f"The model server cannot listen on {address}: it is in use or not ours to open. "
+                "Stop what listens there, or give another port (0 takes a free one)."
+            ) from None
+
+    def _poll(self) -> None:
+        self.manager.poll()
+        self._tell_health()
+
+    def _read_config(self) -> None:
+        config = model_server_config(self._options)
+        if config == self._config:
+            return
+        try:
+            self.manager.configure(config)
+        except tf.errors.OpError as error:
+            raise BadConfig(f"The configuration of the models is refused: {message(error)}") from None
+        self._config = config
+
+    def _tell_health(self) -> None:
+        status = health_pb2.HealthCheckResponse.ServingStatus
+        for service in ("", *SERVICES):
+            self._health.set(service, status.SERVING if self.manager.is_settled() else status.NOT_SERVING)
+
+
+def create_server(options: Options) -> ModelServer:
+    """Binds the port and prepares a server for these options; nothing is loaded before its `start`.
+
+    Raises:
+        BadConfig: the port or the socket cannot be had, or TensorFlow's threads can no longer be set.
+    """
+    _set_parallelism(options)
+
+    def load_warm(name: str, version: int, folder: Path) -> Servable:
+        servable = load(name, version, folder)
+        if options.enable_model_warmup:
+            warm_up(servable, folder)
+        return servable
+
+    manager = Manager(load_warm, allow_labels_for_unavailable=options.allow_version_labels_for_unavailable_models)
+    return ModelServer(options, manager)
+
+
+def run(options: Options) -> int:
+    """Serves until SIGINT or SIGTERM, then lets the calls under way end. Returns the process's exit status."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        server = create_server(options)
+        server.start()
+    except KerascopeError as error:
+        log.error("%s", error)
+        return 1
+    log.info("Running gRPC ModelServer at 0.0.0.0:%d", server.port)
+    stopping.wait()
+    log.info("Stopping; calls under way have %g s to end", GRACE_S)
+    server.stop()
+    return 0
+
+
+def _set_parallelism(options: Options) -> None:
+    try:
+        if options.tensorflow_intra_op_parallelism:
+            tf.config.threading.set_intra_op_parallelism_threads(options.tensorflow_intra_op_parallelism)
+        if options.tensorflow_inter_op_parallelism:
+            tf.config.threading.set_inter_op_parallelism_threads(options.tensorflow_inter_op_parallelism)
+    except RuntimeError:
+        raise BadConfig("TensorFlow has already started in this process; its threads cannot be set any more.") from None

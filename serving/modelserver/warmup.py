@@ -1,0 +1,54 @@
+"""Replays the requests that a bundle brings along, so that the first caller does not pay for the first run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+from serving.modelserver.predict import predict
+from serving.modelserver.servables import Servable
+
+WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
+MOST_RECORDS = 1000
+
+
+def warm_up(servable: Servable, folder: Path) -> int:
+    """Runs every record of the version's warm-up file, if it has one, and returns how many there were.
+
+    The file is a TFRecord file of PredictionLog messages, at most 1000, as TensorFlow Serving reads it
+    (servables/tensorflow/saved_model_warmup_util.cc). As there, one failing record fails the version.
+
+    Raises:
+        tf.errors.OpError: a record failed, is of a kind that this server does not answer, or is damaged.
+    """
+    path = folder / WARMUP_FILE
+    if not path.is_file():
+        return 0
+    number = 0
+    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        number += 1
+        if number > MOST_RECORDS:
+            raise tf.errors.InvalidArgumentError(
+                None, None, f"Number of warmup records exceeds the maximum ({MOST_RECORDS}) at {path}"
+            )
+        _replay(servable, _parse(record, number))
+    return number
+
+
+def _parse(record: bytes, number: int) -> PredictionLog:
+    try:
+        return PredictionLog.FromString(record)
+    except DecodeError:
+        raise tf.errors.InvalidArgumentError(
+            None, None, f"Failed to parse warmup record {number}: no PredictionLog"
+        ) from None
+
+
+def _replay(servable: Servable, log: PredictionLog) -> None:
+    kind = log.WhichOneof("log_type")
+    if kind != "predict_log":
+        raise tf.errors.UnimplementedError(None, None, f"Unsupported log_type for warmup: {kind}")
+    predict(servable, log.predict_log.request)

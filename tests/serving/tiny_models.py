@@ -1,0 +1,49 @@
+"""SavedModels that can be worked out on paper, written where a test wants them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tensorflow as tf
+from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+
+
+class Line(tf.Module):
+    """y = 2 x + version; also `names` (strings to strings) and `picky`, which fails on what is no number."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__()
+        self.slope = tf.Variable(2.0)
+        self.offset = tf.Variable(float(version))
+
+    @tf.function
+    def line(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        y = self.slope * x + self.offset
+        return {"y": y, "total": tf.reduce_sum(y, axis=1)}
+
+    @tf.function
+    def names(self, name: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"greeting": tf.strings.join(["hello ", name])}
+
+    @tf.function
+    def picky(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"number": tf.strings.to_number(text)}
+
+
+def write_line(base_path: Path, version: int, *, warm_up_with: list[PredictionLog] | None = None) -> Path:
+    """Writes version `version` of `Line` below `base_path`, as one rename, so that it is never seen half-written."""
+    model, strings = Line(version), tf.TensorSpec([None], tf.string)
+    line = model.line.get_concrete_function(tf.TensorSpec([None, 3], tf.float32, name="x"))
+    signatures = {
+        "serving_default": line,
+        "names": model.names.get_concrete_function(tf.TensorSpec(strings.shape, tf.string, name="name")),
+        "picky": model.picky.get_concrete_function(tf.TensorSpec(strings.shape, tf.string, name="text")),
+    }
+    hidden = base_path / f".{version}"
+    tf.saved_model.save(model, str(hidden), signatures=signatures)
+    if warm_up_with is not None:
+        (hidden / "assets.extra").mkdir()
+        with tf.io.TFRecordWriter(str(hidden / "assets.extra" / "tf_serving_warmup_requests")) as file:
+            for record in warm_up_with:
+                file.write(record.SerializeToString())
+    return hidden.rename(base_path / str(version))

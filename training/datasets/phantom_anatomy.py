@@ -136,7 +136,8 @@ def build(grid: Grid, habitus: Habitus, pose: Pose) -> Chest:
     body, lung, gas, extra, bone = (enlarge(part, grid.size) for part in smooth)
     phantom_vessels.add_airway(gas, grid, 0.8 * pose.turn)
     phantom_bones.add_long_bones(bone, grid, habitus, rng)
-    texture = habitus.lung_density * (1 + 0.07 * clouds(rng, grid.size, (9, 22, 60, 130)) + 0.012 * grid.y)
+    mottle = 0.07 * clouds(rng, grid.size, (9, 22, 60, 130))
+    texture = habitus.lung_density * (1 + mottle + 0.012 * np.clip(grid.y, -20, 20))
     return Chest(
         grid=grid,
         habitus=habitus,

@@ -22,7 +22,7 @@ CARDIOMEGALY = 0.5  # cardiothoracic ratio above which a heart on a frontal radi
 def pneumothorax(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
     """Air between lung and chest wall, widest at the apex; the lung's edge is a fine line. 0.8 to 4 cm at the apex."""
     grid, side = chest.grid, _side(rng)
-    gap, lower = float(rng.uniform(1.1, 3.6)), float(rng.uniform(0.15, 0.7))
+    gap, lower = float(rng.uniform(1.3, 4.0)), float(rng.uniform(0.2, 0.8))
     below = np.clip((grid.y - chest.habitus.apex) / 17.0, 0, 1)
     away = grid.x * side
     lateral = chest.outer - gap * (1 - (1 - lower) * below) * 0.8 - away
@@ -57,12 +57,12 @@ def consolidation(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
     """Air spaces full of fluid: a fluffy patch 3 to 9 cm across, in which the airways stay open."""
     grid = chest.grid
     x, y = _place(chest, rng, taken | (chest.heart > 0), 5.0)
-    across, tall, tilt = float(rng.uniform(1.7, 4.2)), float(rng.uniform(0.65, 1.25)), float(rng.uniform(0, np.pi))
+    across, tall, tilt = float(rng.uniform(2.0, 4.4)), float(rng.uniform(0.65, 1.25)), float(rng.uniform(0, np.pi))
     u = (grid.x - x) * np.cos(np.float32(tilt)) + (grid.y - y) * np.sin(np.float32(tilt))
     v = (grid.y - y) * np.cos(np.float32(tilt)) - (grid.x - x) * np.sin(np.float32(tilt))
     field = 1 - (np.square(u / across) + np.square(v / (across * tall))) + 0.5 * clouds(rng, grid.size, (8, 18, 44, 90))
     patch = smooth_step((field - 0.35) / 0.4) * (np.hypot(u, v) < 2.2 * across) * (grid.x * x > 0)
-    fill = float(rng.uniform(0.16, 0.5)) * patch * np.minimum(chest.lung, 11)
+    fill = float(rng.uniform(0.2, 0.6)) * patch * np.minimum(chest.lung, 11)
     fluid = np.maximum(fill - _airways(chest) * (patch > 0.3), 0)
     chest.lung = chest.lung - fluid
     return np.asarray(fluid > 0.1 * fluid.max())

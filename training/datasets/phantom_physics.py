@@ -160,9 +160,10 @@ def enlarge(small: Map, size: int) -> Map:
 
 def clouds(rng: np.random.Generator, size: int, cells: Sequence[int]) -> Map:
     """Smooth noise f32 [size, size], mean near 0 and standard deviation near 1: octaves of `cells` blobs a side."""
-    octaves = [enlarge(rng.standard_normal((n, n), np.float32), size) / 1.6**i for i, n in enumerate(cells)]
+    coarse = min(size, 256)
+    octaves = [enlarge(rng.standard_normal((n, n), np.float32), coarse) / 1.6**i for i, n in enumerate(cells)]
     total = np.sum(octaves, axis=0, dtype=np.float32)
-    return np.asarray(total / (total.std() + 1e-6), np.float32)
+    return enlarge(total / (total.std() + np.float32(1e-6)), size)
 
 
 def attenuation(soft: Map, lung: Map, bone: Map, lung_density: Map | float = 1.0) -> Map:

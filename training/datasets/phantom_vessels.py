@@ -20,9 +20,9 @@ def grow(rng: np.random.Generator, width: float, apex: float, dome: float) -> tu
     """
     trees, bronchi = [], []
     for side in (-1.0, 1.0):
-        for lift in (0.0, 0.9):
+        for lift, fans in ((0.0, 5), (0.9, 3)):
             tree: Tree = []
-            for angle in np.linspace(-78, 82, 6):
+            for angle in np.linspace(-76, 80, fans):
                 _branch(rng, tree, (side * HILUM[0], HILUM[1] + lift), side, angle + rng.normal(0, 9), 0.46, 2.6)
             trees.append(tree)
         bronchi += [branch for branch in trees[-1] if branch[4] > 0.12]
@@ -35,17 +35,18 @@ def _branch(
     rng: np.random.Generator, tree: Tree, start: tuple[float, float], side: float, angle: float, r: float, run: float
 ) -> None:
     """Grow one branch and, thinner and shorter, its two children; `angle` in degrees, 0 sideways, 90 down."""
-    if r < 0.062 or len(tree) > 130:
+    if r < 0.1:
         return
     x, y = start
-    for _ in range(2):
+    steps = 2 if r > 0.17 else 1
+    for _ in range(steps):
         angle += rng.normal(0, 7)
-        dx, dy = np.cos(np.radians(angle)) * run / 2, np.sin(np.radians(angle)) * run / 2
+        dx, dy = np.cos(np.radians(angle)) * run / steps, np.sin(np.radians(angle)) * run / steps
         tree.append((x, y, x + side * dx, y + dy, r))
         x, y = x + side * dx, y + dy
     fork = rng.uniform(14, 34)
     for turn, share in ((fork, rng.uniform(0.55, 0.8)), (-fork, rng.uniform(0.55, 0.8))):
-        _branch(rng, tree, (x, y), side, angle + turn, r * share, run * rng.uniform(0.7, 0.95))
+        _branch(rng, tree, (x, y), side, angle + turn, r * share, run * rng.uniform(0.75, 1.0))
 
 
 def _end_on(rng: np.random.Generator, side: float, width: float) -> Tree:

@@ -77,12 +77,15 @@ def serve(
     model_name: Annotated[str, typer.Option("--model_name", help="Name of the one model.")] = "default",
     model_base_path: Annotated[str, typer.Option("--model_base_path", help="Its folder of numbered versions.")] = "",
     model_config_file: Annotated[str, typer.Option("--model_config_file", help="ModelServerConfig text proto.")] = "",
-    model_config_file_poll_wait_seconds: Annotated[int, typer.Option("--model_config_file_poll_wait_seconds")] = 0,
-    file_system_poll_wait_seconds: Annotated[int, typer.Option("--file_system_poll_wait_seconds")] = 1,
+    model_config_file_poll_wait_seconds: Annotated[float, typer.Option("--model_config_file_poll_wait_seconds")] = 0,
+    file_system_poll_wait_seconds: Annotated[float, typer.Option("--file_system_poll_wait_seconds")] = 1,
     tensorflow_intra_op_parallelism: Annotated[int, typer.Option("--tensorflow_intra_op_parallelism")] = 0,
     tensorflow_inter_op_parallelism: Annotated[int, typer.Option("--tensorflow_inter_op_parallelism")] = 0,
-    grpc_max_threads: Annotated[int, typer.Option("--grpc_max_threads")] = 16,
+    grpc_max_threads: Annotated[int, typer.Option("--grpc_max_threads")] = 0,
     enable_model_warmup: Annotated[bool, typer.Option("--enable_model_warmup/--noenable_model_warmup")] = True,
+    allow_version_labels_for_unavailable_models: Annotated[
+        bool, typer.Option("--allow_version_labels_for_unavailable_models")
+    ] = False,
 ) -> None:
     """Serve SavedModels as TensorFlow Serving would, with its flags."""
     flags = dict(locals())

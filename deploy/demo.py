@@ -25,9 +25,9 @@ from types import FrameType
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
-from serving.client import Client
-from serving.predict import where
 
+from serving.client import Client
+from serving.predict import place
 from zoo import errors
 from zoo.bundles import Bundle, Registry
 from zoo.cards import RESEARCH_USE_ONLY
@@ -194,7 +194,7 @@ def show_analysis(analysis: Analysis, sample: Path) -> None:
         )
         text += f"\nPresent from {point.threshold:.2f}; there sensitivity {sensitivity}, specificity {specificity}"
     if finding.verdict is not Verdict.ABSENT:
-        text += f"\nThe evidence is strongest in the {where(finding)}"
+        text += f"\nThe evidence is strongest in the {place(finding)}"
     console.print(
         Panel(f"{text}\n[dim]{analysis.notice}", title=f"{sample.name}, never seen in training", expand=False)
     )

@@ -1,0 +1,100 @@
+"""What the wire costs: the embedded server against its SavedModel, the gateway against a bare read of the file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from PIL import Image as Pillow
+from pydicom import Dataset, FileMetaDataset, dcmread
+from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+from benchmarks.bundles import bundle
+from benchmarks.processes import serving
+from benchmarks.timing import Measured, compare
+from serving.client import Client
+from serving.tfserving import OUTPUTS, array_of, predict_request
+
+BACKBONE = "mobilenetv2"
+SERVER_BAR = 1 / 0.90
+GATEWAY_BAR = 1.5
+SIDE = 2048
+
+
+def radiograph(side: int = SIDE) -> bytes:
+    """A 12-bit DICOM file of smooth noise with a window, uncompressed, as a CR reader writes it."""
+    coarse = np.random.default_rng(0).integers(0, 4096, (64, 64)).astype(np.float32)
+    smooth = Pillow.fromarray(coarse).resize((side, side), Pillow.Resampling.BICUBIC)
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = ComputedRadiographyImageStorage
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = generate_uid()
+    ds.Modality, ds.PhotometricInterpretation = "CR", "MONOCHROME2"
+    ds.Rows, ds.Columns, ds.SamplesPerPixel, ds.PixelRepresentation = side, side, 1, 0
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
+    ds.WindowCenter, ds.WindowWidth = 2048, 4096
+    ds.PixelData = np.asarray(smooth).clip(0, 4095).astype(np.uint16).tobytes()
+    buffer = io.BytesIO()
+    ds.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def bare(data: bytes, size: int) -> np.ndarray:
+    """What anybody's script does: pydicom's pixels, to 8 bits, resized by Pillow; no windows, no checks."""
+    pixels = (dcmread(io.BytesIO(data)).pixel_array >> 4).astype(np.uint8)
+    return np.asarray(Pillow.fromarray(pixels).resize((size, size), Pillow.Resampling.BILINEAR))
+
+
+def measure(registry: Path) -> Iterator[Measured]:
+    """One client against the embedded server, and `Analyze` of a large DICOM file, less the model's own time."""
+    made = bundle(BACKBONE, registry)
+    analyze = tf.saved_model.load(str(made.path)).signatures["analyze"]
+    pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 1), dtype=np.uint8)
+
+    def in_process() -> dict[str, np.ndarray]:
+        outputs = analyze(image=tf.constant(pixels[None]))
+        return {name: outputs[name].numpy() for name in OUTPUTS}
+
+    with serving(made, registry) as (model_server, gateway):
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(grpc.insecure_channel(model_server))
+
+        def over_the_wire() -> dict[str, np.ndarray]:
+            response = stub.Predict(predict_request(made.card, pixels, OUTPUTS))
+            return {name: array_of(response.outputs[name]) for name in OUTPUTS}
+
+        yield compare(
+            "embedded server, 1 client", over_the_wire, "SavedModel in-process", in_process, rounds=200, bar=SERVER_BAR
+        )
+        with Client(gateway) as client:
+            yield from _gateway(client, made.name)
+
+
+def _gateway(client: Client, model: str) -> Iterator[Measured]:
+    """The whole answer less the model server's part, by the bare read; then each part of it, for the record."""
+    data, parts = radiograph(), []
+
+    def whole() -> None:
+        parts.append(client.analyze(data, model=model).timings)
+
+    read = compare("", whole, "", lambda: bare(data, 224), rounds=30)
+    median = {part: float(np.median([getattr(timing, part) for timing in parts])) for part in vars(parts[0])}
+    name, peer = f"gateway, {SIDE} x {SIDE} DICOM", "pydicom decode + resize"
+    rest = read.ms - median["model_ms"]
+    yield Measured(f"{name}, all but the model", peer, rest, read.peer_ms, rest / read.peer_ms, GATEWAY_BAR)
+    wire = read.ms - median["total_ms"]
+    encode = median["total_ms"] - sum(median[part] for part in ("decode_ms", "preprocess_ms", "model_ms"))
+    shares = {
+        "decode": median["decode_ms"],
+        "preprocess": median["preprocess_ms"],
+        "model, its wire included": median["model_ms"],
+        "findings and provenance": encode,
+        "client's wire and encoding": wire,
+    }
+    for part, ms in shares.items():
+        yield Measured(f"  of which {part}", peer, ms, read.peer_ms, ms / read.peer_ms)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from benchmarks.bundles import bundle
 from benchmarks.timing import Measured, compare
+from zoo.bundles import Bundle
 from zoo.explain.visualizers import explain
 from zoo.results import Method
 
@@ -19,26 +21,17 @@ ANALYZE_BAR = 1.10
 
 
 def measure(registry: Path) -> Iterator[Measured]:
-    """`analyze` by `serving_default`, and tf-keras-vis' Grad-CAM by `analyze`, at batch 1."""
-    pixels = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 1), dtype=np.uint8)
+    """`analyze` by `serving_default`, and tf-keras-vis' Grad-CAM by `analyze`, at batch 1, 224 x 224 pixels."""
     for backbone in BACKBONES:
-        made = bundle(backbone, registry)
-        served = tf.saved_model.load(str(made.path))
-        image = tf.constant(pixels)
-        analyze, plain = served.signatures["analyze"], served.signatures["serving_default"]
-        yield compare(
-            f"analyze, {backbone}",
-            lambda analyze=analyze: analyze(image=image),
-            "serving_default",
-            lambda plain=plain: plain(image=image),
-            bar=ANALYZE_BAR,
-        )
-        model = keras.models.load_model(made.keras_path, compile=False)
-        picture = pixels[0].astype(np.float32)
-        yield compare(
-            f"tf-keras-vis Grad-CAM, {backbone}",
-            lambda model=model: explain(model, picture, method=Method.GRAD_CAM, label=0),
-            "analyze",
-            lambda analyze=analyze: analyze(image=image),
-            rounds=9,
-        )
+        yield from _backbone(backbone, bundle(backbone, registry))
+
+
+def _backbone(backbone: str, made: Bundle) -> Iterator[Measured]:
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 1), dtype=np.uint8)
+    served = tf.saved_model.load(str(made.path))
+    analyze = partial(served.signatures["analyze"], image=tf.constant(pixels))
+    plain = partial(served.signatures["serving_default"], image=tf.constant(pixels))
+    yield compare(f"analyze, {backbone}", analyze, "serving_default", plain, bar=ANALYZE_BAR)
+    model = keras.models.load_model(made.keras_path, compile=False)
+    grad_cam = partial(explain, model, pixels[0].astype(np.float32), method=Method.GRAD_CAM, label=0)
+    yield compare(f"tf-keras-vis Grad-CAM, {backbone}", grad_cam, "analyze", analyze, rounds=9)

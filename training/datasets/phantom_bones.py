@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from training.datasets.phantom_people import Habitus
 from training.datasets.phantom_physics import Grid, Map, nearest, rod
-
-if TYPE_CHECKING:
-    from training.datasets.phantom_anatomy import Habitus
 
 RIBS = 11
 Point = tuple[float, float]

@@ -10,9 +10,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from training.datasets.phantom_anatomy import Habitus, Pose, build
+from training.datasets.phantom_anatomy import build
 from training.datasets.phantom_findings import FINDINGS, normal_variants
 from training.datasets.phantom_markers import add_marker
+from training.datasets.phantom_people import Habitus, Pose
 from training.datasets.phantom_physics import GREY_LEVELS, MU_LUNG, MU_SOFT, Exposure, Grid, Mask, detect
 from zoo import errors
 from zoo.tasks import PHANTOM_CHEST
@@ -89,10 +90,10 @@ def _posed(rng: np.random.Generator, habitus: Habitus, enlarged: bool, view: str
     )
     inspiration = float(np.clip(rng.normal(-0.8 if lying else 0.0, 1.0), -2.6, 1.6))
     turn = float(np.clip(rng.normal(0, 0.35), -0.8, 0.8))
-    return grid, Pose(inspiration, turn, _ratio(habitus.heart_quantile + rng.normal(0, 0.08), enlarged))
+    return grid, Pose(inspiration, turn, heart_ratio(habitus.heart_quantile + rng.normal(0, 0.08), enlarged))
 
 
-def _ratio(quantile: float, enlarged: bool) -> float:
+def heart_ratio(quantile: float, enlarged: bool) -> float:
     """A cardiothoracic ratio: 0.36 to 0.495, mostly about 0.45; enlarged 0.505 to 0.66, the smaller the commoner."""
     quantile = min(max(quantile, 0.001), 0.999)
     if enlarged:

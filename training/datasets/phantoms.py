@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from training.datasets import phantom_dicom
-from training.datasets.phantom_anatomy import Habitus
+from training.datasets.phantom_people import Habitus
 from training.datasets.phantom_physics import Mask
 from training.datasets.phantom_radiograph import LABELS, Radiograph, radiograph
 from zoo import errors
@@ -184,7 +184,19 @@ def _there(out: Path, recipe: dict[str, object]) -> bool:
         raise errors.BadManifest(
             f"{out} holds phantoms made with {found}, not with {recipe}; remove it or choose another folder."
         )
+    if lost := _lost(out):
+        raise errors.BadManifest(f"{out} has lost {lost} of its files; remove it, and it is made again.")
     return True
+
+
+def _lost(out: Path) -> int:
+    """How many files of the manifest, itself included, are not there."""
+    if not (out / "manifest.csv").is_file():
+        return 1
+    with (out / "manifest.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    names = [row[key] for row in rows for key in row if key == "file" or key.startswith("mask")]
+    return sum(not (out / name).is_file() for name in names if name)
 
 
 def _run(jobs: list[_Job], workers: int | None, progress: Progress | None) -> Iterator[Row]:

@@ -82,7 +82,7 @@ def backbone_layers(model: keras.Model) -> list[keras.layers.Layer]:
 
 def split_head(model: keras.Model) -> keras.Model:
     """The same network, weights shared, from pixels to the pooled features [batch, K]."""
-    return keras.Model(model.inputs, _layer(model, POOL).output, name=f"{model.name}_pooled")
+    return keras.Model(model.inputs[0], _layer(model, POOL).output, name=f"{model.name}_pooled")
 
 
 def _layer(model: keras.Model, name: str) -> keras.layers.Layer:
@@ -135,7 +135,7 @@ def _take_over(model: keras.Model, path: Path) -> None:
 
 
 def _load_h5(model: keras.Model, path: Path) -> None:
-    body = keras.Model(model.inputs, _layer(model, POOL).output)
+    body = keras.Model(model.inputs[0], _layer(model, POOL).output)
     try:
         body.load_weights(path, skip_mismatch=False)
     except Exception as error:

@@ -1,0 +1,88 @@
+# Kerascope's three images; TensorFlow Serving's own image serves the models (deploy/compose.yaml).
+#
+#   docker build --target trainer   -t kerascope-trainer .      # train, evaluate, export
+#   docker build --target gateway   -t kerascope-gateway .      # gRPC in front of TensorFlow Serving
+#   docker build --target dashboard -t kerascope-dashboard .    # no TensorFlow in it
+#
+# A trainer for NVIDIA GPUs: --build-arg TRAINER_EXTRAS="train gpu"
+# No image holds a model, an image or a secret: they are mounted.
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS base
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PATH=/opt/venv/bin:$PATH \
+    HOME=/tmp \
+    TF_CPP_MIN_LOG_LEVEL=3
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin kerascope
+
+# What each extra of pyproject.toml needs, as one file each: the layers below change only when the needs do.
+FROM base AS builder
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /opt/venv
+WORKDIR /src
+COPY pyproject.toml constraints.txt ./
+RUN python -c "import pathlib, tomllib; \
+project = tomllib.loads(pathlib.Path('pyproject.toml').read_text())['project']; \
+[pathlib.Path(extra + '.txt').write_text('\n'.join(project['dependencies'] + needs)) \
+ for extra, needs in project['optional-dependencies'].items()]"
+
+FROM builder AS trainer-builder
+ARG TRAINER_EXTRAS="train"
+RUN --mount=type=cache,target=/tmp/.cache/pip \
+    pip install -c constraints.txt $(printf -- '-r %s.txt ' ${TRAINER_EXTRAS})
+COPY README.md LICENSE kerascope.py ./
+COPY zoo zoo
+COPY training training
+RUN pip install --no-deps .
+
+FROM builder AS gateway-builder
+RUN --mount=type=cache,target=/tmp/.cache/pip \
+    pip install -c constraints.txt -r serve.txt
+COPY README.md LICENSE kerascope.py ./
+COPY zoo zoo
+COPY serving serving
+RUN pip install --no-deps .
+
+FROM builder AS dashboard-builder
+RUN --mount=type=cache,target=/tmp/.cache/pip \
+    pip install -c constraints.txt -r dashboard.txt
+COPY README.md LICENSE kerascope.py ./
+COPY zoo zoo
+COPY serving serving
+COPY dashboard dashboard
+RUN pip install --no-deps .
+
+# Mount the data and the folders for runs and bundles under /work, writable by user 10001.
+FROM base AS trainer
+COPY --from=trainer-builder /opt/venv /opt/venv
+COPY training/configs /work/training/configs
+WORKDIR /work
+USER 10001:10001
+# A job, not a service: its exit status says how it went.
+HEALTHCHECK NONE
+ENTRYPOINT ["kerascope"]
+CMD ["--help"]
+
+FROM base AS gateway
+COPY --from=gateway-builder /opt/venv /opt/venv
+ENV KERASCOPE_HOST=0.0.0.0 \
+    KERASCOPE_PORT=50051 \
+    KERASCOPE_REGISTRY=/models
+WORKDIR /tmp
+USER 10001:10001
+EXPOSE 50051
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import os, sys; from serving.client import Client; sys.exit(not Client('localhost:' + os.environ['KERASCOPE_PORT'], timeout_s=5).ready(''))"]
+ENTRYPOINT ["kerascope"]
+CMD ["gateway"]
+
+FROM base AS dashboard
+COPY --from=dashboard-builder /opt/venv /opt/venv
+WORKDIR /tmp
+USER 10001:10001
+EXPOSE 8501
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://localhost:8501/_stcore/health', timeout=4)"]
+ENTRYPOINT ["kerascope"]
+CMD ["dashboard", "--host", "0.0.0.0", "--port", "8501"]

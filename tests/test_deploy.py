@@ -1,0 +1,259 @@
+"""The images and the composition, read as their tools read them: there is no container engine where these tests run."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from zoo.bundles import Registry
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
+TARGETS = ("trainer", "gateway", "dashboard")
+MODEL_SERVERS = ("model-server-gpu", "model-server-cpu")
+# What TensorFlow Serving has and the embedded server does without.
+TENSORFLOW_SERVING_ALONE = {
+    "enable_batching",
+    "batching_parameters_file",
+    "rest_api_port",
+    "monitoring_config_file",
+}
+
+
+class Stage(NamedTuple):
+    """One `FROM ... AS name` of the Dockerfile and what follows it."""
+
+    base: str
+    instructions: list[tuple[str, str]]
+
+    def all(self, instruction: str) -> list[str]:
+        return [value for name, value in self.instructions if name == instruction]
+
+
+def stages() -> dict[str, Stage]:
+    found: dict[str, Stage] = {}
+    kept = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.startswith("#")]
+    for line in re.sub(r"\\\n", "", "\n".join(kept)).splitlines():
+        name, _, value = line.partition(" ")
+        if name == "FROM":
+            base, stage = value.split(" AS ")
+            found[stage] = current = Stage(base, [])
+        elif name and found:
+            current.instructions.append((name, value.strip()))
+    return found
+
+
+def chain(target: str) -> list[Stage]:
+    """A stage, those it is built on, and those it copies from."""
+    known, names = stages(), [target]
+    for name in names:
+        copied = [source for copy in known[name].all("COPY") for source in re.findall(r"--from=(\S+)", copy)]
+        names += [other for other in (known[name].base, *copied) if other in known and other not in names]
+    return [known[name] for name in names]
+
+
+def copied(stage: Stage) -> list[str]:
+    """What a stage takes from the build context."""
+    return [source for copy in stage.all("COPY") if "--from" not in copy for source in copy.split()[:-1]]
+
+
+def extras() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    return found
+
+
+def installed(target: str) -> set[str]:
+    """The extras that an image installs."""
+    text = "\n".join(value for stage in chain(target) for _, value in stage.instructions)
+    named = set(re.findall(r"-r (\w+)\.txt", text))
+    default = re.search(r'TRAINER_EXTRAS="([\w ]+)"', text)
+    return named | set(default.group(1).split() if default else ())
+
+
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return loaded
+
+
+def services() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = compose()["services"]
+    return found
+
+
+def flags(service: dict[str, Any]) -> dict[str, str]:
+    return dict(flag.removeprefix("--").split("=", 1) for flag in service["command"])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_what_an_image_copies_exists_and_is_let_into_the_build(target):
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    allowed = {line[1:] for line in ignore if line.startswith("!")}
+    assert "*" in ignore, "the build context must be closed but for what is named"
+    for source in (source for stage in chain(target) for source in copied(stage)):
+        assert (ROOT / source).exists(), f"{target} copies {source}, which is not there"
+        assert source.split("/")[0] in allowed, f".dockerignore keeps {source} out"
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"), [("trainer", {"train"}), ("gateway", {"serve"}), ("dashboard", {"dashboard"})]
+)
+def test_an_image_installs_the_extra_it_needs_and_no_other(target, expected):
+    assert installed(target) == expected
+    assert expected <= extras().keys()
+
+
+@pytest.mark.parametrize(
+    ("target", "packages"),
+    [
+        ("trainer", {"zoo", "training"}),
+        ("gateway", {"zoo", "serving"}),
+        ("dashboard", {"zoo", "serving", "dashboard"}),
+    ],
+)
+def test_an_image_holds_the_packages_it_runs_and_no_other(target, packages):
+    folders = {source for stage in chain(target) for source in copied(stage) if (ROOT / source).is_dir()}
+    assert folders - {"training/configs"} == packages
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the image has Python 3.11, which brings tomllib")
+def test_the_needs_of_each_extra_are_listed_by_the_command_in_the_dockerfile(tmp_path):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    command = next(run for run in stages()["builder"].all("RUN") if "tomllib" in run)
+    subprocess.run(["sh", "-c", command.replace("python", sys.executable, 1)], cwd=tmp_path, check=True, timeout=60)
+    written = {path.stem: path.read_text().splitlines() for path in tmp_path.glob("*.txt")}
+    assert written.keys() == extras().keys()
+    assert any(line.startswith("grpcio>") for line in written["dashboard"]), "the core belongs to each"
+    assert any(line.startswith("tensorflow>") for line in written["serve"])
+    assert not [line for line in written["dashboard"] if line.startswith(("tensorflow", "keras"))]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_runs_as_nobody_special_and_says_how_it_is(target):
+    stage = stages()[target]
+    user = stage.all("USER")[-1].split(":")[0]
+    assert user.isdigit()
+    assert int(user) > 0
+    assert len(stage.all("HEALTHCHECK")) == 1
+    assert "slim" in re.findall(r"ARG PYTHON_IMAGE=(\S+)", (ROOT / "Dockerfile").read_text())[0]
+
+
+def test_needs_are_installed_before_the_code_so_that_a_change_of_code_is_quick():
+    for name in ("trainer-builder", "gateway-builder", "dashboard-builder"):
+        order = [(i, value) for i, value in stages()[name].instructions if i in ("COPY", "RUN")]
+        assert "pip install -c constraints.txt" in order[0][1]
+        assert order[-1][1] == "pip install --no-deps ."
+
+
+@pytest.mark.parametrize("service", ["gateway", "dashboard"])
+def test_the_composition_builds_targets_that_there_are(service):
+    build = services()[service]["build"]
+    assert (DEPLOY / build["context"]).resolve() == ROOT
+    assert build["target"] in stages()
+
+
+@pytest.mark.parametrize("name", MODEL_SERVERS)
+def test_the_model_server_is_reached_by_nobody_but_the_gateway(name):
+    server = services()[name]
+    assert not server.get("ports")
+    assert list(server["networks"]) == ["private"]
+    assert compose()["networks"]["private"]["internal"] is True
+    others = {other for other, service in services().items() if "private" in service["networks"]}
+    assert others == {*MODEL_SERVERS, "gateway"}
+    alias, port = services()["gateway"]["environment"]["KERASCOPE_MODEL_SERVER"].split(":")
+    assert alias in server["networks"]["private"]["aliases"]
+    assert flags(server)["port"] == port
+
+
+def test_what_is_published_is_published_to_this_machine_alone():
+    for service in services().values():
+        for published in service.get("ports", ()):
+            assert published.startswith("${KERASCOPE_BIND:-127.0.0.1}:")
+
+
+def test_each_profile_has_its_own_pinned_model_server():
+    gpu, cpu = (services()[name] for name in MODEL_SERVERS)
+    assert (gpu["profiles"], cpu["profiles"]) == (["gpu"], ["cpu"])
+    assert re.fullmatch(r"tensorflow/serving:\$\{TENSORFLOW_SERVING:-\d+\.\d+\.\d+\}-gpu", gpu["image"])
+    assert gpu["image"] == cpu["image"] + "-gpu"
+    assert gpu["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    assert "deploy" not in cpu
+
+
+@pytest.mark.parametrize("name", [*MODEL_SERVERS, "gateway", "dashboard"])
+def test_a_service_can_change_nothing_but_its_temporary_files(name):
+    service = services()[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["restart"] == "unless-stopped"
+    assert "privileged" not in service
+    for volume in service.get("volumes", ()):
+        assert volume["read_only"] if isinstance(volume, dict) else volume.endswith(":ro")
+    assert "healthcheck" in service or stages()[name].all("HEALTHCHECK")
+
+
+@pytest.mark.parametrize("name", MODEL_SERVERS)
+def test_the_model_server_is_started_with_flags_of_the_embedded_one_too(name):
+    options = pytest.importorskip("serving.modelserver.options")
+    known = {field.name for field in dataclasses.fields(options.Options)}
+    given = flags(services()[name]).keys()
+    assert given - TENSORFLOW_SERVING_ALONE <= known
+    assert not known & TENSORFLOW_SERVING_ALONE, "the embedded server has learnt it: leave it out of the exceptions"
+    assert given >= {"model_config_file", "model_config_file_poll_wait_seconds"}
+
+
+@pytest.mark.parametrize("name", MODEL_SERVERS)
+def test_the_configuration_files_named_are_mounted_from_files_that_there_are(name):
+    service = services()[name]
+    source, target, mode = next(volume for volume in service["volumes"] if isinstance(volume, str)).split(":")
+    assert mode == "ro"
+    for flag in ("model_config_file", "batching_parameters_file", "monitoring_config_file"):
+        file = Path(flags(service)[flag])
+        assert str(file.parent) == target
+        assert (DEPLOY / source / file.name).is_file()
+
+
+def test_the_model_configuration_is_read_by_the_embedded_server_and_lies_in_the_mounted_registry():
+    options = pytest.importorskip("serving.modelserver.options")
+    config = options.read_config(DEPLOY / "tfserving" / "models.config")
+    mounts = [volume for volume in services()["gateway"]["volumes"] if isinstance(volume, dict)]
+    for model in config.model_config_list.config:
+        assert model.base_path == f"{mounts[0]['target']}/{model.name}"
+        assert model.model_platform == options.PLATFORM
+        assert Registry(ROOT).versions(model.name) == []  # a name the registry would accept
+
+
+def test_batches_are_as_large_as_the_warm_up_of_every_bundle():
+    # A batch of another size would meet a GPU that has not been warmed for it, and be slow once.
+    text = (DEPLOY / "tfserving" / "batching.config").read_text()
+    allowed = [int(size) for size in re.findall(r"^allowed_batch_sizes: (\d+)", text, re.MULTILINE)]
+    largest = int(re.findall(r"^max_batch_size \{ value: (\d+) \}", text, re.MULTILINE)[0])
+    assert allowed == sorted(allowed)
+    assert allowed[-1] == largest  # TensorFlow Serving's session_bundle_config.proto demands it
+    assert allowed == list(warm_up_sizes())
+
+
+def warm_up_sizes() -> tuple[int, ...]:
+    """The default of `batch_sizes` in zoo/export.py, read without importing TensorFlow."""
+    text = (ROOT / "zoo" / "export.py").read_text()
+    return tuple(int(size) for size in re.findall(r"batch_sizes[^=]*= ?\(([\d, ]+)\)", text)[0].split(","))
+
+
+def test_no_secret_is_written_into_an_image_or_the_composition():
+    for path in (ROOT / "Dockerfile", DEPLOY / "compose.yaml"):
+        assert not re.search(r"(?i)password|secret[_=]|token|api_?key", path.read_text().replace("a secret", ""))

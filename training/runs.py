@@ -1,0 +1,199 @@
+"""The run folder: everything about one training run, for a person and for the commands that follow."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from training.config import RunConfig
+from training.manifest import Manifest
+from zoo import errors
+from zoo.cards import InputSpec
+from zoo.tasks import Task
+
+if TYPE_CHECKING:
+    import keras
+
+PACKAGES = ("kerascope", "tensorflow", "keras", "numpy", "pandas", "scipy", "scikit-learn", "pillow", "pydicom")
+_KEPT_COLUMNS = ("view", "age", "sex")
+
+
+class Run:
+    """One run folder.
+
+        config.json        the training file as it was run
+        environment.json   code revision, package versions, data fingerprint, what the split is grouped by
+        split.csv          every image: file, split, group, labels, masks; no patient identifier
+        model.keras        the weights kept; gives logits
+        history.csv, tensorboard/
+        state/             what a killed run resumes from; gone once finished
+        result.json        the validation scores; its presence says that training is finished
+
+    Args:
+        path: the folder, which need not exist yet.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+
+    @property
+    def config(self) -> RunConfig:
+        """The training file as it was run, `--set` applied.
+
+        Raises:
+            BadRun: no such run.
+        """
+        return RunConfig.parse(self._json("config.json"), source=str(self.path / "config.json"))
+
+    @property
+    def task(self) -> Task:
+        """The clinical question."""
+        return self.config.resolve_task()
+
+    @property
+    def spec(self) -> InputSpec:
+        """What the network takes."""
+        return self.config.input_spec
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """code_revision, packages {name: version}, data (name), fingerprint, grouped_by.
+
+        Raises:
+            BadRun: no such run.
+        """
+        return self._json("environment.json")
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """probe_score, score, score_name, kept ("probe" or "finetuned"), seconds.
+
+        Raises:
+            BadRun: no such run, or not finished.
+        """
+        return self._json("result.json")
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training came to its end."""
+        return (self.path / "result.json").is_file()
+
+    def split(self, name: str) -> Manifest:
+        """The images of `train`, `val` or `test`, in the manifest's order.
+
+        Raises:
+            BadRun: the split was not made yet.
+        """
+        everything = self.images()
+        return everything.take(np.flatnonzero([side == name for side in everything.splits]))
+
+    def images(self) -> Manifest:
+        """The images of all splits.
+
+        Raises:
+            BadRun: the split was not made yet.
+        """
+        try:
+            frame = pd.read_csv(self.path / "split.csv", dtype=str, keep_default_na=False, index_col="row")
+        except OSError:
+            raise self._missing("split.csv") from None
+        labels = self.task.labels
+        return Manifest(
+            files=[Path(file) for file in frame["file"]],
+            labels=frame[list(labels)].replace("", "nan").to_numpy(np.float32),
+            groups=list(frame["group"]),
+            masks={label: _paths(frame, f"mask_{label}") for label in labels},
+            splits=list(frame["split"]),
+            frame=frame,
+            grouped_by=self.environment["grouped_by"],
+        )
+
+    def model(self) -> keras.Model:
+        """The network with the weights kept: float32 pixels in [0, 255] to logits.
+
+        Raises:
+            BadRun: not finished, or the file is damaged.
+        """
+        import keras
+
+        if not self.is_finished:
+            raise self._missing("result.json")
+        try:
+            return keras.models.load_model(self.path / "model.keras", compile=False)
+        except (OSError, ValueError) as error:
+            raise errors.BadRun(
+                f"{self.path / 'model.keras'} cannot be loaded: {error}. Remove the folder and train again."
+            ) from None
+
+    def write_json(self, name: str, values: dict[str, Any]) -> None:
+        """Writes one of the folder's JSON files at once or not at all."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        partial = self.path / f".{name}.partial"
+        partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        os.replace(partial, self.path / name)
+
+    def write_split(self, manifest: Manifest) -> None:
+        """Writes `split.csv`: one row an image, without patient identifiers."""
+        table = pd.DataFrame({"file": [str(file) for file in manifest.files]}, index=manifest.frame.index)
+        table["split"], table["group"] = manifest.splits, manifest.groups
+        for column, label in enumerate(self.task.labels):
+            table[label] = ["" if np.isnan(value) else str(int(value)) for value in manifest.labels[:, column]]
+        for label, paths in manifest.masks.items():
+            if any(paths):
+                table[f"mask_{label}"] = ["" if path is None else str(path) for path in paths]
+        for name in _KEPT_COLUMNS:
+            if name in manifest.frame:
+                table[name] = manifest.frame[name]
+        partial = self.path / ".split.csv.partial"
+        table.to_csv(partial, index_label="row")
+        os.replace(partial, self.path / "split.csv")
+
+    def _json(self, name: str) -> dict[str, Any]:
+        try:
+            values: dict[str, Any] = json.loads((self.path / name).read_text(encoding="utf-8"))
+        except OSError:
+            raise self._missing(name) from None
+        except ValueError as error:
+            raise errors.BadRun(f"{self.path / name} is damaged: {error}. Train again in another folder.") from None
+        return values
+
+    def _missing(self, name: str) -> errors.BadRun:
+        if (self.path / "config.json").is_file():
+            return errors.BadRun(f"The run {self.path} has no {name}: it is not finished. Start the training again.")
+        return errors.BadRun(f"{self.path} is no run folder: it has no {name}. `kerascope train` makes one.")
+
+
+def _paths(frame: pd.DataFrame, column: str) -> list[Path | None]:
+    return [Path(text) if text else None for text in frame[column]] if column in frame else [None] * len(frame)
+
+
+def code_revision(folder: Path = Path(__file__).parent) -> str:
+    """The git commit of the code, with `+` where tracked files were changed; `unknown` outside a checkout."""
+    try:
+        commit = _git(folder, "rev-parse", "HEAD")
+        return commit + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=20, check=True)
+    return done.stdout.strip()
+
+
+def packages() -> dict[str, str]:
+    """The version of each package that matters and is there."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,175 @@
+"""Who is for training, who for choosing, who for measuring: whole groups (patients), the labels spread evenly."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as Pillow
+
+from training.config import Split
+from training.manifest import Manifest
+from zoo import errors
+
+SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
+HASH_SIDE = 16
+# Of 256 bits. Unrelated pictures of breast ultrasound differ in 60 or more; a copy saved again in a few.
+NEAR = 26
+
+Labels = npt.NDArray[np.float32]
+
+
+def assign(manifest: Manifest, split: Split) -> Manifest:
+    """The same images with `splits` filled in.
+
+    What the manifest says stands; a split it leaves out is carved from `train`. Otherwise 70/10/20, or with `folds`
+    the test split is fold number `fold` and the rest is parted 7 to 1. Images without a known label are dropped.
+
+    Raises:
+        BadManifest: no image has a known label, the manifest names splits but no `train`, or one comes out empty.
+    """
+    known = np.flatnonzero(np.isfinite(manifest.labels).any(axis=1))
+    manifest = manifest.take(known)
+    if not len(manifest):
+        raise errors.BadManifest("No image of the manifest has a known label. Fill in the label column.")
+    sides = _carved(manifest, split) if any(manifest.splits) else _fresh(manifest, split)
+    for name in SHARES:
+        if name not in sides:
+            raise errors.BadManifest(
+                f"The split {name!r} has no image: {len(manifest)} images in {len(set(manifest.groups))} groups are "
+                "too few to part by patient. Give more patients, or name the splits in the manifest."
+            )
+    return replace(manifest, splits=list(sides))
+
+
+def _fresh(manifest: Manifest, split: Split) -> list[str]:
+    if not split.folds:
+        return partition(manifest.labels, manifest.groups, SHARES, seed=split.seed)
+    even = {str(fold): 1 / split.folds for fold in range(split.folds)}
+    folds = partition(manifest.labels, manifest.groups, even, seed=split.seed)
+    sides = ["test" if fold == str(split.fold) else "train" for fold in folds]
+    return _carve(manifest, sides, {"train": SHARES["train"], "val": SHARES["val"]}, split.seed)
+
+
+def _carved(manifest: Manifest, split: Split) -> list[str]:
+    """The manifest's own splits, with what is missing taken from `train`."""
+    sides = [str(side) for side in manifest.splits]
+    if "train" not in sides:
+        raise errors.BadManifest(
+            f"The column split names {', '.join(sorted(set(sides)))} but never train. Name train, or leave it empty."
+        )
+    absent = {name: share for name, share in SHARES.items() if name not in sides or name == "train"}
+    return sides if len(absent) == 1 else _carve(manifest, sides, absent, split.seed)
+
+
+def _carve(manifest: Manifest, sides: list[str], shares: dict[str, float], seed: int) -> list[str]:
+    """Parts `train` anew by `shares`, which need not add up to one."""
+    inside = [index for index, side in enumerate(sides) if side == "train"]
+    total = sum(shares.values())
+    parts = partition(
+        manifest.labels[inside],
+        [manifest.groups[index] for index in inside],
+        {name: share / total for name, share in shares.items()},
+        seed=seed + 1,
+    )
+    for index, part in zip(inside, parts, strict=True):
+        sides[index] = part
+    return sides
+
+
+def partition(labels: Labels, groups: Sequence[str], shares: dict[str, float], *, seed: int) -> list[str]:
+    """Parts images by whole groups so that every part gets its share of every label and of all images.
+
+    Greedy: groups in order of how much of anything they hold, each to the part where it lowers most
+    sum_{part, column} (held / total - share)^2 / share, whose columns are the labels' positives and the images.
+    Groups of equal weight come in an order drawn by the seed.
+
+    Args:
+        labels: [N, L], 0, 1 or nan.
+        groups: N names.
+        shares: part -> share, adding up to one.
+        seed: same seed, same parts.
+
+    Returns:
+        N names of parts.
+
+    Source: the idea of iterative stratification, Sechidis et al. 2011, section 3; the cost is ours.
+    """
+    columns = np.concatenate([np.nan_to_num(labels), np.ones((len(labels), 1))], axis=1)
+    columns = columns / np.maximum(columns.sum(axis=0), 1)
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        members[group].append(index)
+    weights = np.stack([columns[indices].sum(axis=0) for indices in members.values()])  # [groups, columns]
+    shuffled = np.random.default_rng(seed).permutation(len(weights))
+    order = shuffled[np.argsort(-weights[shuffled].sum(axis=1), kind="stable")]
+    part_of = _greedy(weights, order, np.array(list(shares.values())))
+    names, of_group = list(shares), dict(zip(members, part_of, strict=True))
+    return [names[of_group[group]] for group in groups]
+
+
+def _greedy(
+    weights: npt.NDArray[np.float64], order: npt.NDArray[np.intp], shares: npt.NDArray[np.float64]
+) -> list[int]:
+    held = np.zeros((len(shares), weights.shape[1]))
+    parts = [0] * len(weights)
+    for group in order:
+        gain = weights[group]
+        cost = ((2 * (held - shares[:, None]) + gain) * gain).sum(axis=1) / shares
+        # Rounded, so that a tie is a tie on every machine; argmin takes the first.
+        part = int(np.argmin(np.round(cost, 12)))
+        held[part] += gain
+        parts[int(group)] = part
+    return parts
+
+
+def group_near_duplicates(manifest: Manifest, pictures: npt.NDArray[np.uint8]) -> Manifest:
+    """The same images with `groups` joined where two pictures look the same, mirrored ones included.
+
+    Args:
+        manifest: N images.
+        pictures: uint8 [N, H, W, C], preprocessed.
+    """
+    straight = np.stack([difference_hash(picture) for picture in pictures])
+    mirrored = np.stack([difference_hash(picture[:, ::-1]) for picture in pictures])
+    roots = list(range(len(manifest)))
+    first: dict[str, int] = {}
+    for index, group in enumerate(manifest.groups):
+        _join(roots, index, first.setdefault(group, index))
+    for index in range(len(manifest)):
+        near = np.minimum(_distance(straight, straight[index]), _distance(straight, mirrored[index])) <= NEAR
+        for other in np.flatnonzero(near[:index]):
+            _join(roots, index, int(other))
+    groups = [manifest.groups[_root(roots, index)] for index in range(len(manifest))]
+    return replace(manifest, groups=groups, grouped_by=f"{manifest.grouped_by} and near-duplicates")
+
+
+def difference_hash(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Whether each of 16 x 16 cells is darker than its right neighbour: bool [256].
+
+    Args:
+        picture: uint8 [H, W, C].
+
+    Source: the difference hash ("dHash") of Krawetz 2013, with 16 x 16 for 8 x 8 cells.
+    """
+    grey = Pillow.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).convert("L")
+    small = np.asarray(grey.resize((HASH_SIDE + 1, HASH_SIDE), Pillow.Resampling.BOX), np.int16)
+    return (small[:, 1:] > small[:, :-1]).ravel()
+
+
+def _distance(hashes: npt.NDArray[np.bool_], one: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    return np.count_nonzero(hashes != one, axis=1)
+
+
+def _root(roots: list[int], index: int) -> int:
+    while roots[index] != index:
+        roots[index] = index = roots[roots[index]]
+    return index
+
+
+def _join(roots: list[int], one: int, other: int) -> None:
+    low, high = sorted((_root(roots, one), _root(roots, other)))
+    roots[high] = low

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy.typing as npt
 from scipy import optimize, special
 
 from zoo import errors
+from zoo.calibration import calibrated
 from zoo.cards import Calibration
+from zoo.tasks import Kind
 
 FloatArray = npt.NDArray[np.floating]
 BINS = 15
@@ -18,18 +21,17 @@ TEMPERATURES = (0.1, 10.0)
 _PRIOR_SD = 1.0  # of log T: one unit of prior against the likelihood of all validation images
 
 
-def probabilities(logits: FloatArray, calibration: Calibration, *, exclusive: bool) -> FloatArray:
-    """Calibrated probabilities, float64 of the logits' shape [N, L].
+@dataclass(frozen=True)
+class Calibrator:
+    """A calibration with the kind of task it is for: what `zoo.calibration` asks of a card, before there is one."""
 
-    sigmoid(logit / T_l) per label, softmax(logits / T) where labels exclude each other, sigmoid(a_l * logit + b_l)
-    for Platt.
-    """
-    scaled = np.asarray(logits, np.float64)
-    if calibration.method == "platt":
-        scaled = scaled * np.array(calibration.slope) + np.array(calibration.intercept)
-    elif calibration.method == "temperature":
-        scaled = scaled / np.array(calibration.temperature)
-    return special.softmax(scaled, axis=1) if exclusive else special.expit(scaled)
+    kind: Kind
+    calibration: Calibration
+
+
+def probabilities(logits: FloatArray, calibration: Calibration, kind: Kind) -> FloatArray:
+    """Calibrated probabilities [N, L], by the very formula and in the very precision (float32) that is served."""
+    return calibrated(np.asarray(logits, np.float32), Calibrator(kind, calibration))
 
 
 def negative_log_likelihood(logits: FloatArray, truth: FloatArray, *, exclusive: bool) -> float:
@@ -37,10 +39,11 @@ def negative_log_likelihood(logits: FloatArray, truth: FloatArray, *, exclusive:
 
     Args:
         logits: [N, L].
-        truth: [N, L]; one-hot where exclusive, else 0, 1 or nan (left out).
+        truth: [N, L]; one-hot where exclusive, else 0 or 1; nan (unknown) is left out.
     """
     if exclusive:
-        return float(-(special.log_softmax(logits, axis=1) * truth).sum(axis=1).mean())
+        kept = np.isfinite(truth).all(axis=1)
+        return float(-(special.log_softmax(logits[kept], axis=1) * truth[kept]).sum(axis=1).mean())
     known = np.isfinite(truth)
     return float(np.logaddexp(0, np.where(truth[known] == 1, -logits[known], logits[known])).mean())
 
@@ -164,6 +167,8 @@ def claims(probability: FloatArray, truth: FloatArray, *, exclusive: bool) -> li
     Otherwise one pair per label that has known answers: its probability and whether it was there.
     """
     if exclusive:
+        kept = np.isfinite(truth).all(axis=1)
+        probability, truth = probability[kept], truth[kept]
         lead = probability.argmax(axis=1)
         return [(probability.max(axis=1), (truth.argmax(axis=1) == lead).astype(np.float64))] if len(lead) else []
     known = np.isfinite(truth)

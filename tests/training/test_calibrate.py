@@ -5,6 +5,7 @@ from training import calibrate, operating
 from training.operating import Rule
 from zoo import errors
 from zoo.cards import Calibration
+from zoo.tasks import Kind
 
 
 def drawn_logits(count: int, sharpness: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -99,9 +100,18 @@ def test_probabilities_follow_the_cards_formulas():
     logits = np.array([[np.log(9), 0.0]])
     half = Calibration(method="temperature", temperature=(2.0,))
     line = Calibration(method="platt", slope=(1.0, 1.0), intercept=(0.0, np.log(3)))
-    np.testing.assert_allclose(calibrate.probabilities(logits, Calibration(), exclusive=False), [[0.9, 0.5]])
-    np.testing.assert_allclose(calibrate.probabilities(logits, half, exclusive=True), [[0.75, 0.25]])  # 3 to 1
-    np.testing.assert_allclose(calibrate.probabilities(logits, line, exclusive=False), [[0.9, 0.75]])
+    plain = calibrate.probabilities(logits, Calibration(), Kind.MULTILABEL)
+    assert plain.dtype == np.float32
+    np.testing.assert_allclose(plain, [[0.9, 0.5]], rtol=1e-6)
+    np.testing.assert_allclose(calibrate.probabilities(logits, half, Kind.MULTICLASS), [[0.75, 0.25]], rtol=1e-6)
+    np.testing.assert_allclose(calibrate.probabilities(logits, line, Kind.MULTILABEL), [[0.9, 0.75]], rtol=1e-6)
+
+
+def test_unknown_images_of_an_exclusive_task_are_left_out():
+    logits, truth = np.array([[1.0, 0.0], [0.0, 3.0]]), np.array([[1.0, 0.0], [np.nan, np.nan]])
+    both = calibrate.negative_log_likelihood(logits, truth, exclusive=True)
+    assert both == calibrate.negative_log_likelihood(logits[:1], truth[:1], exclusive=True)
+    assert len(calibrate.claims(logits, truth, exclusive=True)[0][0]) == 1
 
 
 def test_ece_worked_out_by_hand():
@@ -185,3 +195,9 @@ def test_the_zone_narrows_with_more_patients():
 
 def test_validation_with_one_answer_only_gives_no_operating_point():
     assert operating.choose(np.array([0.1, 0.9]), np.array([0.0, np.nan]), ["a", "b"], Rule("youden")) is None
+
+
+def test_reliability_bins_are_a_fifteenth_wide():
+    # 1/15 = 0.0667: 0 and 0.05 share the first bin, 0.07 opens the second, 1 is in the last.
+    table = calibrate.reliability(np.array([0.0, 0.05, 0.07, 1.0]), np.array([0.0, 1.0, 0.0, 1.0]))
+    np.testing.assert_allclose(table, [[0.025, 0.5, 2], [0.07, 0, 1], [1, 1, 1]])

@@ -155,3 +155,8 @@ def test_a_thousand_replicates_of_five_labels_take_seconds():
     start = time.perf_counter()
     metrics.measure(probability, truth, [str(i // 3) for i in range(250)], [0.5] * 5)
     assert time.perf_counter() - start < 10
+
+
+def test_the_interval_is_the_central_95_percent_of_the_replicates():
+    found = metrics.interval(0.5, np.arange(1001) / 1000, trials=20)
+    assert (found.low, found.high) == (pytest.approx(0.025), pytest.approx(0.975))

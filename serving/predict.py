@@ -6,6 +6,7 @@ import json as jsonlib
 from dataclasses import asdict
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,7 +19,7 @@ from zoo.imaging.overlay import encode_png, heatmap
 from zoo.imaging.overlay import overlay as lay_over
 from zoo.results import Analysis, Finding, Verdict
 
-HEADINGS = ("finding", "probability", "verdict", "present from", "sensitivity", "specificity", "evidence peaks")
+HEADINGS = ("finding", "verdict", "probability", "threshold", "sensitivity", "specificity", "evidence peaks")
 STYLES = {Verdict.PRESENT: "bold red", Verdict.NOT_SURE: "yellow", Verdict.ABSENT: "green", Verdict.UNRATED: "dim"}
 
 
@@ -78,6 +79,7 @@ def show(analysis: Analysis, console: Console, overlay: Path | None = None) -> N
         f"{image.width} x {image.height} pixels, {analysis.timings.total_ms:.0f} ms"
     )
     console.print(_table(analysis))
+    console.print("Below each threshold its not-sure zone; below each measure its 95 % interval on the test split.")
     leading = analysis.leading
     console.print(
         f"Leading: {leading.label}, {leading.verdict.value}; its evidence peaks in the {place(leading)}.", markup=False
@@ -88,28 +90,29 @@ def show(analysis: Analysis, console: Console, overlay: Path | None = None) -> N
 
 
 def _table(analysis: Analysis) -> Table:
-    table = Table()
+    """Fits a terminal of 80 characters: intervals stand below their values."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
     for heading in HEADINGS:
-        table.add_column(heading, justify="right" if heading == "probability" else "left")
+        table.add_column(heading, no_wrap=heading in ("finding", "verdict"))
     for finding in analysis.findings:
         point = finding.operating_point
         table.add_row(
             escape(finding.label),
-            f"{finding.probability:.3f}",
             f"[{STYLES[finding.verdict]}]{finding.verdict.value}[/]",
+            f"{finding.probability:.3f}",
             _threshold(point),
-            _interval(point.sensitivity) if point else "unknown",
-            _interval(point.specificity) if point else "unknown",
-            place(finding),
+            _interval(point.sensitivity) if point else "",
+            _interval(point.specificity) if point else "",
+            place(finding).removesuffix(" of the picture"),
         )
     return table
 
 
 def _threshold(point: OperatingPoint | None) -> str:
     if point is None:
-        return "no operating point"
+        return "none"
     low, high = point.not_sure
-    return f"{point.threshold:.3f} (not sure {low:.3f} to {high:.3f})" if low < high else f"{point.threshold:.3f}"
+    return f"{point.threshold:.3f}\n{low:.2f}-{high:.2f}" if low < high else f"{point.threshold:.3f}"
 
 
 def _interval(interval: Interval) -> str:
@@ -117,7 +120,7 @@ def _interval(interval: Interval) -> str:
         return "not measured"
     if interval.low is None or interval.high is None:
         return f"{interval.value:.2f}"
-    return f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    return f"{interval.value:.2f}\n{interval.low:.2f}-{interval.high:.2f}"
 
 
 def _about_overlay(finding: Finding, overlay: Path) -> str:

@@ -96,8 +96,16 @@ class Service:
             BadImage, ImageRefused: the picture is unreadable or not for this model.
             ModelNotReady, BackendTimeout: the model server is away or too slow.
         """
+        bundle = self._bundle(model, version)
+        try:
+            return self._analyze(data, bundle.card, embedding, timeout_s)
+        except errors.ModelNotReady:
+            if version or (newer := self._bundle_now(model)).version == bundle.version:
+                raise
+            return self._analyze(data, newer.card, embedding, timeout_s)  # versions were just being exchanged
+
+    def _analyze(self, data: bytes, card: ModelCard, embedding: bool, timeout_s: float | None) -> Analysis:
         started = time.perf_counter()
-        card = self._bundle(model, version).card
         prepared = self._prepare(data, card)
         asked = time.perf_counter()
         limit = _limit(timeout_s, self._settings.request_timeout_s, started)
@@ -165,6 +173,11 @@ class Service:
         if version < 0:
             raise errors.BadRequest(f"Version {version} is asked for; versions begin at 1, and 0 is the newest.")
         return self._catalogue.bundle(name, version)
+
+    def _bundle_now(self, name: str) -> Bundle:
+        """The newest version that the model server answers for at this moment."""
+        self._catalogue.refresh()
+        return self._catalogue.bundle(name)
 
     def _prepare(self, data: bytes, card: ModelCard) -> _Prepared:
         begun = time.perf_counter()

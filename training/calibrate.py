@@ -48,6 +48,15 @@ def negative_log_likelihood(logits: FloatArray, truth: FloatArray, *, exclusive:
     return float(np.logaddexp(0, np.where(truth[known] == 1, -logits[known], logits[known])).mean())
 
 
+def log_loss(probability: FloatArray, truth: FloatArray, *, exclusive: bool) -> float:
+    """The same from probabilities [N, L]; those below 1e-7 count as 1e-7."""
+    given = np.clip(np.asarray(probability, np.float64), 1e-7, 1 - 1e-7)
+    known = np.isfinite(truth)
+    if exclusive:
+        return float(-np.log(given[truth == 1]).mean())
+    return float(-np.log(np.where(truth[known] == 1, given[known], 1 - given[known])).mean())
+
+
 def fit(
     logits: FloatArray,
     truth: FloatArray,

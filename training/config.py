@@ -24,6 +24,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+OPERATING_POINT = r"^(youden|(sensitivity|specificity) ?>= ?(0?\.\d+|0|1))$"
+
 
 class Section(BaseModel):
     """A part of a training file: immutable, and an unknown key is an error."""
@@ -162,6 +164,8 @@ class RunConfig(Section):
         label_smoothing: share of the truth spread over the other answers, in [0, 0.5).
         deterministic: same file twice, same result on the same machine; costs some speed on a GPU.
         calibration: how logits become probabilities after training; `kerascope evaluate` fits it.
+        operating_point: how evaluation chooses where "present" begins: `youden`, `sensitivity>=0.9` or
+            `specificity>=0.9`.
         licence: of the weights, for the card.
         intended_use: for the card.
         stage: the stages in order; the first is the probe.
@@ -182,6 +186,7 @@ class RunConfig(Section):
     label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
     deterministic: bool = True
     calibration: Literal["none", "temperature", "platt"] = "temperature"
+    operating_point: str = Field("youden", pattern=OPERATING_POINT)
     licence: str = "not stated"
     intended_use: str = "research into image classifiers"
     split: Split = Split()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from training.metrics import REPLICATES, FloatArray, divide, resamples, tally
 from zoo import errors
 
-_TARGET = re.compile(r"(sensitivity|specificity)\s*>=\s*(0?\.\d+|1(?:\.0*)?)")
+_TARGET = re.compile(r"(sensitivity|specificity) ?>= ?(0?\.\d+|0|1)")
 _ZONE = (10.0, 90.0)  # percentiles of the bootstrapped threshold
 _ZONE_SHARE = 0.1  # of the validation images, at most, on each side of the threshold
 

@@ -27,6 +27,14 @@ def test_softmax_nll_worked_out_by_hand():
     # softmax(log 2, 0, 0) = (1/2, 1/4, 1/4); the second label holds.
     found = calibrate.negative_log_likelihood(np.array([[np.log(2), 0, 0]]), np.array([[0.0, 1, 0]]), exclusive=True)
     assert found == pytest.approx(np.log(4))
+    assert calibrate.log_loss(np.array([[0.5, 0.25, 0.25]]), np.array([[0.0, 1, 0]]), exclusive=True) == found
+
+
+def test_log_loss_of_probabilities_is_the_nll_of_their_logits():
+    logits, truth = drawn_logits(50, 1.0)
+    from_logits = calibrate.negative_log_likelihood(logits, truth, exclusive=False)
+    from_probabilities = calibrate.log_loss(1 / (1 + np.exp(-logits)), truth, exclusive=False)
+    assert from_probabilities == pytest.approx(from_logits)
 
 
 def test_temperature_has_the_value_that_calculus_gives():

@@ -1,0 +1,158 @@
+"""The test split, once: calibration and operating points from validation, then every number of the card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.progress import track
+
+from training import calibrate, operating, summary
+from training.evaluation import FILE, Evaluation
+from training.manifest import Manifest
+from training.operating import Choice, Rule
+from training.outputs import outputs
+from training.runs import Run
+from training.summary import SEED, Seen
+from zoo import errors
+from zoo.bundles import sha256_of
+from zoo.cards import Calibration, InputSpec, ReferenceEmbedding
+from zoo.imaging import image
+from zoo.imaging.preprocess import preprocess
+
+FloatArray = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """All that the report draws from.
+
+    Attributes:
+        run: the run.
+        evaluation: its numbers.
+        seen: the test split as the model saw it.
+    """
+
+    run: Run
+    evaluation: Evaluation
+    seen: Seen
+
+
+def evaluate(run: Run, *, force: bool = False, console: Console | None = None) -> Evaluation:
+    """Measures a finished run on its test split and writes `evaluation/` with numbers, plots and report.
+
+    A test split is for measuring once: where the run's very weights were measured before, that result is
+    given back and nothing is computed.
+
+    Args:
+        run: a finished run.
+        force: measure again all the same.
+        console: where progress is shown; silent without.
+
+    Raises:
+        BadRun: the run is not finished, or a split is empty.
+        BadImage: an image of the run cannot be read any more.
+    """
+    from training import report
+
+    console = console or Console(quiet=True)
+    earlier = None if force else previous(run)
+    if earlier is not None:
+        console.print(f"The test split was measured before ({earlier.created}); {run.path / FILE} stands.")
+        return earlier
+    measured = measure(run, console)
+    report.write(measured)
+    measured.evaluation.write(run.path)
+    return measured.evaluation
+
+
+def previous(run: Run) -> Evaluation | None:
+    """The evaluation that the run holds already, if it is of the run's present weights."""
+    try:
+        found = Evaluation.read(run.path)
+    except errors.BadRun:
+        return None
+    return found if found.model_sha256 == _digest(run) else None
+
+
+def measure(run: Run, console: Console) -> Measured:
+    """Runs the network over the three splits and works out every number; writes nothing."""
+    splits = {name: run.split(name) for name in ("train", "val", "test")}
+    for name, manifest in splits.items():
+        if not len(manifest):
+            raise errors.BadRun(
+                f"The split {name!r} of {run.path} has no image. Train again with a split that has one."
+            )
+    model, size = run.model(), run.config.batch_size
+    said = {
+        name: outputs(model, _shown(manifest, run.spec, size, name, console), maps=name == "test")
+        for name, manifest in splits.items()
+    }
+    fitted = calibrate.fit(
+        said["val"].logits, splits["val"].labels, exclusive=run.task.kind.exclusive, method=run.config.calibration
+    )
+    choices = _choices(run, splits["val"], calibrate.probabilities(said["val"].logits, fitted, run.task.kind))
+    seen = Seen(
+        task=run.task,
+        spec=run.spec,
+        test=splits["test"],
+        evidence=said["test"].evidence,
+        raw=calibrate.probabilities(said["test"].logits, Calibration(), run.task.kind),
+        probability=calibrate.probabilities(said["test"].logits, fitted, run.task.kind),
+    )
+    evaluation = Evaluation(
+        run=run.config.name,
+        task=run.task.name,
+        model_sha256=_digest(run),
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        reference_embedding=reference(said["train"].embedding),
+        **summary.numbers(seen, fitted, choices),
+    )
+    return Measured(run=run, evaluation=evaluation, seen=seen)
+
+
+def reference(embedding: FloatArray) -> ReferenceEmbedding:
+    """Mean and standard deviation (divided by N) of the pooled features [N, K] of the training split."""
+    centre, spread = embedding.mean(axis=0, dtype=np.float64), embedding.std(axis=0, dtype=np.float64)
+    return ReferenceEmbedding(
+        mean=tuple(np.round(centre, 6).tolist()),
+        standard_deviation=tuple(np.round(spread, 6).tolist()),
+        images=len(embedding),
+    )
+
+
+def load(path: Path, spec: InputSpec) -> npt.NDArray[np.uint8]:
+    """One image as the network takes it, uint8 [H, W, C]."""
+    return preprocess(image.read_file(path), spec)
+
+
+def _shown(
+    manifest: Manifest, spec: InputSpec, size: int, name: str, console: Console
+) -> Iterator[npt.NDArray[np.uint8]]:
+    """Batches uint8 [b, H, W, C] of a split, with a progress bar."""
+    starts = range(0, len(manifest), size)
+    with ThreadPoolExecutor(2) as pool:
+        for start in track(starts, f"Looking at {name}", console=console, transient=True):
+            files = manifest.files[start : start + size]
+            yield np.stack(list(pool.map(lambda path: load(path, spec), files)))
+
+
+def _digest(run: Run) -> str:
+    try:
+        return sha256_of(run.path / "model.keras")
+    except OSError:
+        raise errors.BadRun(f"{run.path} has no model.keras. Train it first: `kerascope train`.") from None
+
+
+def _choices(run: Run, manifest: Manifest, probability: FloatArray) -> list[Choice | None]:
+    rule = Rule.parse(run.config.operating_point)
+    return [
+        operating.choose(probability[:, label], manifest.labels[:, label], manifest.groups, rule, seed=SEED)
+        for label in range(len(run.task.labels))
+    ]

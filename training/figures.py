@@ -1,0 +1,231 @@
+"""The plots of the report: drawn once, as PNG files and as SVG that follows the reader's light or dark theme."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import matplotlib.style
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from training import calibrate, metrics
+
+FloatArray = npt.NDArray[np.floating]
+
+# Told apart with every common kind of colour vision: Okabe and Ito 2008, https://jfly.uni-koeln.de/color/
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = ("-", "--", "-.", ":")
+_INK, _FAINT = "#1c2733", "#c3c9d1"  # become currentColor and var(--line) in the SVG
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.edgecolor": _FAINT,
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": _FAINT,
+    "grid.linewidth": 0.5,
+    "text.color": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One finished plot.
+
+    Attributes:
+        name: file name without ending.
+        title: what it shows.
+        note: how to read it.
+        png: a PNG file, on white.
+        svg: an `<svg>` element in the colours of the page around it.
+    """
+
+    name: str
+    title: str
+    note: str
+    png: bytes
+    svg: str
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What the model said of the test split.
+
+    Attributes:
+        labels: names, L of them.
+        truth: [N, L]; 0, 1 or nan, one-hot where exclusive.
+        raw: probabilities before calibration, [N, L].
+        probability: after it, [N, L].
+        exclusive: whether exactly one label holds.
+    """
+
+    labels: tuple[str, ...]
+    truth: FloatArray
+    raw: FloatArray
+    probability: FloatArray
+    exclusive: bool
+
+
+def known(scores: Scores, label: int) -> tuple[FloatArray, FloatArray]:
+    """Probability and truth, each [n], of the images whose answer for one label is known."""
+    kept = np.isfinite(scores.truth[:, label])
+    return scores.probability[kept, label], scores.truth[kept, label]
+
+
+def roc(scores: Scores) -> Plot:
+    """Sensitivity against 1 - specificity for every label."""
+    figure, axes = _square("1 - specificity", "sensitivity")
+    axes.plot([0, 1], [0, 1], color=_FAINT, linewidth=1)
+    for label, name in enumerate(scores.labels):
+        positive, negative = _tallies(*known(scores, label))
+        if positive.any() and negative.any():
+            axes.plot(_rising(negative), _rising(positive), label=name, **_line(label))
+    axes.legend(loc="lower right", fontsize=9)
+    return _finish(figure, "roc", "ROC", "The closer to the top left, the better; the diagonal is guessing.")
+
+
+def precision_recall(scores: Scores) -> Plot:
+    """Precision against sensitivity for every label, with the share of positives as the floor of each."""
+    figure, axes = _square("sensitivity (recall)", "precision (positive predictive value)")
+    for label, name in enumerate(scores.labels):
+        positive, negative = _tallies(*known(scores, label))
+        if positive.any() and negative.any():
+            shown = np.cumsum(positive[::-1] + negative[::-1])
+            precision = np.cumsum(positive[::-1]) / shown
+            axes.step(_rising(positive)[1:], precision, where="pre", label=name, **_line(label))
+            share = positive.sum() / shown[-1]
+            axes.plot([0, 1], [share, share], color=_line(label)["color"], linewidth=0.7, alpha=0.5)
+    axes.legend(loc="lower left", fontsize=9)
+    return _finish(
+        figure, "precision-recall", "Precision and recall", "The thin lines are the shares of positives: guessing."
+    )
+
+
+def reliability(scores: Scores) -> Plot:
+    """What was promised against what happened, before and after calibration, all labels pooled."""
+    figure, axes = _square("probability given", "share that came true")
+    axes.plot([0, 1], [0, 1], color=_FAINT, linewidth=1)
+    for column, (name, probability) in enumerate([("before", scores.raw), ("after", scores.probability)]):
+        claims = calibrate.claims(probability, scores.truth, exclusive=scores.exclusive)
+        pooled = [np.concatenate(part) for part in zip(*claims, strict=True)] or [np.empty(0)] * 2
+        table = calibrate.reliability(pooled[0], pooled[1])
+        axes.plot(table[:, 0], table[:, 1], label=f"{name} calibration", alpha=0.8, **_line(1 - column))
+        size = 12 + 150 * table[:, 2] / max(1, len(pooled[0]))
+        axes.scatter(table[:, 0], table[:, 1], s=size, color=_line(1 - column)["color"], alpha=0.8)
+    axes.legend(loc="upper left", fontsize=9)
+    which = "The probability of the leading label" if scores.exclusive else "All labels pooled"
+    note = f"{which}, in 15 bins; the larger the dot, the more images. On the diagonal 80 % means 80 %."
+    return _finish(figure, "reliability", "Reliability", note)
+
+
+def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Plot:
+    """How often the label of the row was answered as the label of the column."""
+    figure = Figure(figsize=(1.6 + 0.95 * len(labels), 1.2 + 0.8 * len(labels)))
+    axes = figure.add_subplot()
+    _cells(axes, np.array(counts, float), labels, labels)
+    axes.set_xlabel("answered")
+    axes.set_ylabel("true")
+    note = "Images; the darker, the larger the share of the row."
+    return _finish(figure, "confusion", "Confusion", note)
+
+
+def verdicts(labels: Sequence[str], counts: Sequence[Sequence[Sequence[int]]]) -> Plot:
+    """For each label its own two-by-two table at the operating point: [[TN, FP], [FN, TP]]."""
+    columns = min(len(labels), 3)
+    rows = -(-len(labels) // columns)
+    figure = Figure(figsize=(max(3.6, 2.5 * columns), 2.5 * rows))
+    for place, (name, table) in enumerate(zip(labels, counts, strict=True)):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        _cells(axes, np.array(table, float), ["absent", "present"], ["absent", "present"])
+        axes.set_title(name, fontsize=10)
+        axes.set_ylabel("true" if place % columns == 0 else "")
+    figure.supxlabel("answered at the operating point", fontsize=10, color=_INK)
+    note = "Images; the darker, the larger the share of the row."
+    return _finish(figure, "confusion", "Confusion", note)
+
+
+def training_curves(series: dict[str, FloatArray], stages: Sequence[int]) -> Plot:
+    """Training and validation loss over the epochs of all stages.
+
+    Args:
+        series: name -> one value an epoch, nan where there is none.
+        stages: the epochs, counted from 1, at which a new stage begins.
+    """
+    figure = Figure(figsize=(5.2, 3.2))
+    axes = figure.add_subplot()
+    for place, (name, values) in enumerate(series.items()):
+        axes.plot(np.arange(1, len(values) + 1), values, label=name, marker=".", **_line(place))
+    for start in stages:
+        axes.axvline(start - 0.5, color=_FAINT, linewidth=1, linestyle="--")
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(fontsize=9)
+    note = "Dashed lines part the stages." if len(stages) else ""
+    return _finish(figure, "training", "Training", note)
+
+
+def _tallies(probability: FloatArray, truth: FloatArray) -> tuple[FloatArray, FloatArray]:
+    if not truth.size:
+        return np.zeros(1), np.zeros(1)
+    _, positive, negative = metrics.tally(probability, truth, np.ones((1, len(truth))))
+    return positive[0], negative[0]
+
+
+def _rising(counts: FloatArray) -> FloatArray:
+    """Share of images at or above each threshold, from the highest down, beginning at none."""
+    return np.concatenate([[0.0], np.cumsum(counts[::-1]) / counts.sum()])
+
+
+def _line(place: int) -> dict[str, Any]:
+    return {"color": COLOURS[place % len(COLOURS)], "linestyle": DASHES[place % len(DASHES)]}
+
+
+def _square(x: str, y: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(4.4, 4.2))
+    axes = figure.add_subplot()
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x, ylabel=y, aspect="equal")
+    return figure, axes
+
+
+def _cells(axes: Axes, counts: FloatArray, rows: Sequence[str], columns: Sequence[str]) -> None:
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
+    for (row, column), count in np.ndenumerate(counts):
+        ink = "white" if shares[row, column] > 0.6 else "#10202f"
+        axes.text(column, row, f"{count:g}", ha="center", va="center", color=ink)
+    axes.set_xticks(range(len(columns)), columns)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+
+
+def _finish(figure: Figure, name: str, title: str, note: str) -> Plot:
+    FigureCanvasAgg(figure)
+    figure.set_layout_engine("tight")
+    png, svg = io.BytesIO(), io.BytesIO()
+    figure.savefig(png, format="png", dpi=130, facecolor="white")
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
+    return Plot(name, title, note, png.getvalue(), _themed(svg.getvalue().decode(), title))
+
+
+def _themed(svg: str, title: str) -> str:
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = body.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
+    return body.replace(_INK, "currentColor").replace(_FAINT, "var(--line)")

@@ -155,7 +155,7 @@ def heart_path(grid: Grid, habitus: Habitus, pose: Pose) -> Map:
     right, left = -habitus.heart_right * across + pose.turn, (1 - habitus.heart_right) * across + pose.turn
     ventricle = _ellipse(grid, left - half, bottom - height, a, b, habitus.heart_tilt)
     atrium = _ellipse(grid, right + 0.26 * across, bottom - 0.44 * across, 0.26 * across, 0.36 * across)
-    return np.asarray(2 * 0.5 * across * np.sqrt(np.maximum(ventricle, 0.85 * atrium)), np.float32)
+    return np.asarray((9.0 + 0.2 * across) * np.sqrt(np.maximum(ventricle, 0.85 * atrium)), np.float32)
 
 
 def _mediastinum(grid: Grid, habitus: Habitus, pose: Pose) -> Map:

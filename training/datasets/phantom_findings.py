@@ -50,6 +50,7 @@ def effusion(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
     fluid = chest.lung * np.asarray(filled, np.float32)
     floor = chest.floor + 0.5 * chest.habitus.sulcus
     chest.lung = chest.lung - fluid
+    chest.gas = chest.gas * (1 - filled * (away > 3) * (grid.y < floor))  # of a pneumothorax on the same side
     return np.asarray((filled > 0.2) & (away > 2.3) & (away < chest.outer) & (grid.y < floor))
 
 

@@ -38,7 +38,7 @@ class Habitus:
         return cls(
             sex=sex,
             age=int(rng.integers(20, 90)),
-            width=float(np.clip(rng.normal(13.6, 0.8), 11.8, 15.2)) * small,
+            width=float(np.clip(rng.normal(13.6, 1.0), 11.4, 15.6)) * small,
             depth=float(np.clip(rng.normal(7.8, 0.6), 6.4, 9.4)) * small,
             wall=2.4 + 0.75 * stout,
             apex=float(rng.uniform(-13.4, -11.6)),
@@ -46,7 +46,7 @@ class Habitus:
             sulcus=float(rng.uniform(2.0, 4.6)),
             angle_power=float(rng.uniform(1.7, 3.6)),
             heart_quantile=float(rng.random()),
-            heart_right=float(rng.uniform(0.28, 0.38)),
+            heart_right=float(rng.uniform(0.26, 0.40)),
             heart_tilt=float(rng.uniform(25, 48)),
             breast=max(0.0, float(rng.normal(2.6 + 0.6 * stout, 0.8))) if sex == "F" else 0.0,
             lung_density=float(rng.uniform(0.75, 1.3)),

@@ -145,9 +145,8 @@ def add_tree(out: Map, grid: Grid, branches: Sequence[tuple[float, float, float,
         return
     table = np.asarray(branches, np.float64)
     segments, radii = grid.to_pixels(table[:, :4].reshape(-1, 2, 2)), table[:, 4] / grid.pixel_cm
-    for segment, box, radius in zip(
-        segments.tolist(), grid.windows(segments, table[:, 4]), radii.tolist(), strict=True
-    ):
+    boxes = grid.windows(segments, table[:, 4])
+    for segment, box, radius in zip(segments.tolist(), boxes, radii.tolist(), strict=True):
         squared, _ = _along(segment, box)
         path = np.sqrt(np.maximum(radius * radius - squared, 0)) * (2 * grid.pixel_cm)
         np.maximum(out[box], path, out=out[box])

@@ -84,20 +84,20 @@ def _posed(rng: np.random.Generator, habitus: Habitus, enlarged: bool, view: str
     lying = view == "AP"
     grid = Grid.posed(
         size,
-        shift_cm=(float(rng.normal(0, 0.7)), float(rng.normal(0.3, 0.9))),
-        degrees=float(rng.normal(0, 2.0)),
-        magnification=float(rng.uniform(0.93, 1.08)) * (1.04 if lying else 1.0),
+        shift_cm=(float(rng.normal(0, 1.0)), float(rng.normal(0.3, 1.2))),
+        degrees=float(rng.normal(0, 2.5)),
+        magnification=float(rng.uniform(0.88, 1.09)) * (1.04 if lying else 1.0),
     )
     inspiration = float(np.clip(rng.normal(-0.8 if lying else 0.0, 1.0), -2.6, 1.6))
-    turn = float(np.clip(rng.normal(0, 0.35), -0.8, 0.8))
+    turn = float(np.clip(rng.normal(0, 0.5), -1.1, 1.1))
     return grid, Pose(inspiration, turn, heart_ratio(habitus.heart_quantile + rng.normal(0, 0.08), enlarged))
 
 
 def heart_ratio(quantile: float, enlarged: bool) -> float:
-    """A cardiothoracic ratio: 0.36 to 0.495, mostly about 0.45; enlarged 0.505 to 0.66, the smaller the commoner."""
+    """A cardiothoracic ratio: 0.36 to 0.495, mostly about 0.45; enlarged 0.505 to 0.63, the smaller the commoner."""
     quantile = min(max(quantile, 0.001), 0.999)
     if enlarged:
-        return 0.505 + 0.155 * (1 - math.sqrt(1 - quantile))
+        return 0.505 + 0.125 * (1 - math.sqrt(1 - quantile))
     normal = NormalDist(0.45, 0.035)
     low, high = normal.cdf(0.36), normal.cdf(0.495)
     return normal.inv_cdf(low + quantile * (high - low))

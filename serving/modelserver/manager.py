@@ -94,6 +94,9 @@ class Manager:
     def servable(self, spec: ModelSpec) -> Servable:
         """The loaded version that a request means: by number, by label, or the highest.
 
+        A version 0 that is not there means the highest too. TensorFlow Serving refuses it, but `ovmsclient`
+        sends it where its caller names no version.
+
         Raises:
             tf.errors.InvalidArgumentError: no name, or an unknown label.
             tf.errors.NotFoundError: no such model, or not this version of it.
@@ -103,14 +106,13 @@ class Manager:
         if not spec.name:
             raise tf.errors.InvalidArgumentError(None, None, "ModelSpec has no name specified.")
         versions = self._serving.get(spec.name, {})
-        choice = spec.WhichOneof("version_choice")
-        if choice is None:
-            version, told = max(versions, default=-1), f"Latest({spec.name})"
-        else:
-            version = spec.version.value if choice == "version" else self._labelled(spec.name, spec.version_label)
-            told = f"Specific({spec.name}, {version})"
+        asked = self._asked_version(spec)
+        if asked == 0 and 0 not in versions:
+            asked = None
+        version = max(versions, default=None) if asked is None else asked
         if version in versions:
             return versions[version]
+        told = f"Latest({spec.name})" if asked is None else f"Specific({spec.name}, {asked})"
         if self._is_starting(spec.name):
             raise tf.errors.UnavailableError(None, None, f"Servable is not loaded yet for request: {told}")
         raise tf.errors.NotFoundError(None, None, f"Servable not found for request: {told}")
@@ -130,6 +132,12 @@ class Manager:
         done = (State.AVAILABLE, State.UNLOADING, State.END)
         configured = any(model.name == name for model in self._models())
         return configured and not any(entry.state in done for entry in self.states(name).values())
+
+    def _asked_version(self, spec: ModelSpec) -> int | None:
+        choice = spec.WhichOneof("version_choice")
+        if choice == "version_label":
+            return self._labelled(spec.name, spec.version_label)
+        return spec.version.value if choice == "version" else None
 
     def _labelled(self, name: str, label: str) -> int:
         try:

@@ -10,14 +10,21 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
 import tensorflow as tf
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+from tensorflow_serving.apis import (
+    model_service_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2,
+    prediction_service_pb2_grpc,
+)
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.modelserver.manager import Manager
@@ -31,7 +38,11 @@ from zoo.errors import BadConfig, KerascopeError
 
 log = logging.getLogger(__name__)
 
-SERVICES = ("tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
+SERVICES = tuple(  # asked of their descriptors, which reflection hands out and the grpc stubs do not load
+    service.full_name
+    for file in (prediction_service_pb2.DESCRIPTOR, model_service_pb2.DESCRIPTOR)
+    for service in file.services_by_name.values()
+)
 GRACE_S = 5.0
 
 _CHANNEL_OPTIONS = (
@@ -63,7 +74,7 @@ class ModelServer:
         self._threads = [Periodic("file system poll", self._poll, options.file_system_poll_wait_seconds)]
         if options.model_config_file and options.model_config_file_poll_wait_seconds:
             seconds = options.model_config_file_poll_wait_seconds
-            self._threads.append(Periodic("model config file poll", self._read_config, seconds))
+            self._threads.append(Periodic("model config file poll", self._follow_config, seconds))
 
     def start(self) -> None:
         """Opens for calls and begins to load; `wait_until_settled` tells when that is done.
@@ -115,15 +126,21 @@ class ModelServer:
         self.manager.poll()
         self._tell_health()
 
-    def _read_config(self) -> None:
+    def _follow_config(self) -> None:
+        if self._read_config():
+            self._poll()
+
+    def _read_config(self) -> bool:
+        """Takes over the configuration; whether it has changed."""
         config = model_server_config(self._options)
         if config == self._config:
-            return
+            return False
         try:
             self.manager.configure(config)
         except tf.errors.OpError as error:
             raise BadConfig(f"The configuration of the models is refused: {message(error)}") from None
         self._config = config
+        return True
 
     def _tell_health(self) -> None:
         status = health_pb2.HealthCheckResponse.ServingStatus
@@ -151,20 +168,30 @@ def create_server(options: Options) -> ModelServer:
 
 def run(options: Options) -> int:
     """Serves until SIGINT or SIGTERM, then lets the calls under way end. Returns the process's exit status."""
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
     try:
-        server = create_server(options)
-        server.start()
+        with _signals() as stopping:
+            server = create_server(options)
+            server.start()
+            log.info("Running gRPC ModelServer at 0.0.0.0:%d", server.port)
+            stopping.wait()
+            log.info("Stopping; calls under way have %g s to end", GRACE_S)
+            server.stop()
     except KerascopeError as error:
         log.error("%s", error)
         return 1
-    log.info("Running gRPC ModelServer at 0.0.0.0:%d", server.port)
-    stopping.wait()
-    log.info("Stopping; calls under way have %g s to end", GRACE_S)
-    server.stop()
     return 0
+
+
+@contextmanager
+def _signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set instead of what they did before."""
+    stopping = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _set_parallelism(options: Options) -> None:

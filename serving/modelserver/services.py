@@ -80,11 +80,11 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         spec, states = request.model_spec, self._manager.states(request.model_spec.name)
         if not states:
             raise tf.errors.NotFoundError(None, None, f"Could not find any versions of model {spec.name}")
-        if spec.WhichOneof("version_choice") == "version":
-            version = spec.version.value
-            if version not in states:
-                raise tf.errors.NotFoundError(None, None, f"Could not find version {version} of model {spec.name}")
+        version = spec.version.value
+        if version in states and spec.HasField("version"):
             states = {version: states[version]}
+        elif version:  # 0 asks for all, see Manager.servable
+            raise tf.errors.NotFoundError(None, None, f"Could not find version {version} of model {spec.name}")
         response = get_model_status_pb2.GetModelStatusResponse()
         for version, entry in states.items():
             status = response.model_version_status.add(version=version, state=entry.state)

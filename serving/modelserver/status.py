@@ -39,6 +39,8 @@ def abort_on_error(context: grpc.ServicerContext) -> Iterator[None]:
         yield
     except tf.errors.OpError as error:
         context.abort(STATUS.get(error.error_code, grpc.StatusCode.UNKNOWN), message(error))
+    except MemoryError:
+        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "The request takes more memory than the server can have.")
     except Exception:
         reference = uuid.uuid4().hex[:8]
         log.exception("internal error %s", reference)

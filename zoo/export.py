@@ -89,7 +89,7 @@ def _draft(folder: Path) -> Iterator[Path]:
 def _write_graph(model: keras.Model, card: ModelCard, draft: Path) -> None:
     served = Served(model, card)
     with _quiet():
-        tf.saved_model.save(served, str(draft), signatures=dict(served.signatures))
+        tf.saved_model.save(served, str(draft), signatures=dict(served.functions))
 
 
 def _write_keras(model: keras.Model, draft: Path) -> None:

@@ -36,10 +36,10 @@ class Served(tf.Module):
     def __init__(self, model: keras.Model, card: ModelCard) -> None:
         super().__init__(name="kerascope")
         self.weights = [weight.value for weight in model.weights]
-        self.signatures = _signatures(model, card)
+        self.functions = _functions(model, card)
 
 
-def _signatures(model: keras.Model, card: ModelCard) -> dict[str, Callable[..., Answers]]:
+def _functions(model: keras.Model, card: ModelCard) -> dict[str, Callable[..., Answers]]:
     spec = card.input
     image = tf.TensorSpec([None, spec.height, spec.width, spec.channels], tf.uint8, name="image")
     encoded = tf.TensorSpec([None], tf.string, name="encoded")
@@ -121,12 +121,7 @@ def _luma(colour: tf.Tensor) -> tf.Tensor:
 
 
 def _resize(pixels: tf.Tensor, spec: InputSpec) -> tf.Tensor:
-    """Antialiased bilinear, columns first and rounded between the two passes, as Pillow does it."""
-    height = tf.shape(pixels)[0]
-    narrow = _rounded(tf.image.resize(pixels, [height, spec.width], antialias=True))
-    resized = _rounded(tf.image.resize(narrow, [spec.height, spec.width], antialias=True))
-    return tf.ensure_shape(tf.cast(resized, tf.uint8), [spec.height, spec.width, spec.channels])
-
-
-def _rounded(values: tf.Tensor) -> tf.Tensor:
-    return tf.clip_by_value(tf.floor(values + 0.5), 0, 255)
+    """Antialiased bilinear. Pillow rounds once more, between its two passes, which moves a pixel by one at most."""
+    size = [spec.height, spec.width]
+    resized = tf.image.resize(tf.cast(pixels, tf.float32), size, antialias=True)
+    return tf.ensure_shape(tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8), [*size, spec.channels])

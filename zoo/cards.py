@@ -185,7 +185,7 @@ class ModelCard(Record):
         name: the model's name: its folder in the registry and TensorFlow Serving's model name.
         version: from 1 up.
         task: a task's name; question, kind and negative are the task's own, so that a reader needs no other file.
-        backbone: a name of `kerascope zoo backbones`.
+        backbone: a name of `zoo.backbones.BACKBONES`.
         evidence_layer: the layer that feeds global average pooling.
         evidence_grid: rows and columns of the evidence maps.
         embedding_size: length of the pooled features.

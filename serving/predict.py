@@ -91,7 +91,7 @@ def show(analysis: Analysis, console: Console, overlay: Path | None = None) -> N
 
 def _table(analysis: Analysis) -> Table:
     """Fits a terminal of 80 characters: intervals stand below their values."""
-    table = Table(box=box.SIMPLE_HEAD, padding=0)
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     for heading in HEADINGS:
         table.add_column(heading, no_wrap=heading in ("finding", "verdict"))
     for finding in analysis.findings:

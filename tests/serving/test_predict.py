@@ -1,0 +1,110 @@
+"""What `kerascope predict` prints and writes."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from rich.console import Console
+
+from serving.predict import place, predict
+from serving.server import Gateway
+from zoo import errors
+from zoo.imaging.image import read
+from zoo.imaging.overlay import heatmap, overlay
+from zoo.results import Finding, Verdict
+
+
+def finding(evidence: np.ndarray) -> Finding:
+    return Finding(
+        label="nodule", probability=0.5, logit=0, verdict=Verdict.UNRATED, operating_point=None, evidence=evidence
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "words"),
+    [
+        (0, 6, "upper right of the picture"),
+        (0, 3, "upper centre of the picture"),
+        (3, 3, "centre of the picture"),
+        (3, 0, "middle left of the picture"),
+        (6, 0, "lower left of the picture"),
+    ],
+)
+def test_a_place_is_said_as_the_picture_is_seen(row: int, column: int, words: str):
+    evidence = np.zeros((7, 7), np.float32)
+    evidence[row, column] = 1
+    assert place(finding(evidence)) == words
+
+
+def test_a_missing_file_is_said_so_before_anyone_is_asked(tmp_path: Path):
+    with pytest.raises(errors.BadImage, match=r"none\.png cannot be read"):
+        predict(tmp_path / "none.png", model="any", gateway="localhost:1")
+
+
+@pytest.fixture
+def file(tmp_path: Path, png: bytes) -> Path:
+    (tmp_path / "chest.png").write_bytes(png)
+    return tmp_path / "chest.png"
+
+
+def printed(file: Path, gateway: Gateway, width: int = 80, **options: object) -> str:
+    buffer = io.StringIO()
+    predict(file, model="tiny-chest", gateway=gateway.address, console=Console(file=buffer, width=width), **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.slow
+def test_the_table_says_what_each_finding_is_worth_and_is_not_for(gateway, client, file):
+    text = printed(file, gateway)
+    analysis = client.analyze(file.read_bytes(), model="tiny-chest")
+    for each in analysis.findings:
+        (line,) = [line for line in text.splitlines() if line.strip().startswith(each.label)]
+        assert f"{each.probability:.3f}" in line
+        assert each.verdict.value in line
+    for words in (
+        "0.91",
+        "0.85-0.95",
+        "0.45-0.55",
+        "Research use only",
+        place(analysis.leading),
+        "tiny-chest version 1",
+    ):
+        assert words in " ".join(text.split())
+    assert "\u2026" not in text  # nothing is cut off at 80 characters
+
+
+@pytest.mark.slow
+def test_the_overlay_is_the_leading_finding_over_its_picture_and_is_put_into_words(gateway, client, file, tmp_path):
+    text = " ".join(printed(file, gateway, width=200, overlay=tmp_path / "out.png").split())
+    leading = client.analyze(file.read_bytes(), model="tiny-chest").leading
+    expected = overlay(read(file.read_bytes()).pixels, heatmap(leading.evidence)[0])
+    written = np.asarray(Pillow.open(tmp_path / "out.png"))
+    assert written.shape == (96, 80, 3)
+    np.testing.assert_allclose(written.astype(int), expected, atol=2)  # one grey level of rounding
+    assert f"the heat shows where the evidence for {leading.label} lies" in text
+    assert "no outline" in text
+
+
+@pytest.mark.slow
+def test_json_holds_all_of_it_for_programs(gateway, client, file, tmp_path):
+    answer = json.loads(printed(file, gateway, json=True, overlay=tmp_path / "out.png"))
+    analysis = client.analyze(file.read_bytes(), model="tiny-chest")
+    assert [each["label"] for each in answer["findings"]] == [each.label for each in analysis.findings]
+    np.testing.assert_allclose(answer["findings"][1]["evidence"], analysis.findings[1].evidence, atol=1e-5)
+    assert answer["findings"][0]["operating_point"]["sensitivity"] == {"value": 0.91, "low": 0.85, "high": 0.95}
+    assert answer["findings"][4]["operating_point"] is None
+    assert answer["leading"] == analysis.leading.label
+    assert answer["provenance"]["model"] == "tiny-chest"
+    assert answer["overlay"] == str(tmp_path / "out.png")
+    assert "Research use only" in answer["notice"]
+
+
+@pytest.mark.slow
+def test_an_overlay_that_cannot_be_written_is_said_so(gateway, file, tmp_path):
+    with pytest.raises(errors.BadRequest, match="cannot be written"):
+        predict(file, model="tiny-chest", gateway=gateway.address, overlay=tmp_path / "no" / "folder" / "out.png")

@@ -131,7 +131,9 @@ def _decode(dataset: Dataset) -> npt.NDArray[np.generic]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return np.asarray(dataset.pixel_array)
+            syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
+            pixels, _ = get_decoder(syntax).as_array(dataset, view_only=True)  # the only reader: it is not written to
+            return np.asarray(pixels, pixels.dtype.newbyteorder("="))
     except Exception:  # as above: many kinds, and plugins of their own
         raise _damaged("its pixels cannot be decoded (PS3.5 section 8)") from None
 
@@ -146,7 +148,15 @@ def _grey(stored: npt.NDArray[np.generic], dataset: Dataset) -> Pixels:
     if dataset.PhotometricInterpretation == "MONOCHROME1":  # the smallest value is white (PS3.3 C.7.6.3.1.2)
         shown = 1.0 - shown
     shown[padded] = 0.0
-    return np.asarray(np.rint(shown * 255).astype(np.uint8)[index])
+    return _look_up(np.rint(shown * 255).astype(np.uint8), index)
+
+
+def _look_up(table: Pixels, index: npt.NDArray[np.unsignedinteger], rows: int = 32) -> Pixels:
+    """`table[index]`, some rows at a time, so that the index, which NumPy widens to 64 bits, stays in the cache."""
+    looked_up = np.empty(index.shape, np.uint8)
+    for top in range(0, len(index), rows):
+        np.take(table, index[top : top + rows], out=looked_up[top : top + rows], mode="clip")
+    return looked_up
 
 
 def _padding(values: npt.NDArray[np.int64], dataset: Dataset) -> npt.NDArray[np.bool_]:

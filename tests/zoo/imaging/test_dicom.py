@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     MPEG2MPML,
     CTImageStorage,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
     RLELossless,
@@ -96,6 +97,15 @@ def test_signed_pixels_are_read_as_signed():
     stored = np.array([[-1000, 0, 1000]], np.int16)
     ds = dataset(stored, WindowCenter=0, WindowWidth=2000, VOILUTFunction="LINEAR_EXACT")
     np.testing.assert_array_equal(shown(ds), [[0, 128, 255]])
+
+
+def test_big_endian_files_look_as_little_endian_ones():
+    big = dataset(STEPS, WindowCenter=2048, WindowWidth=4096, PixelData=STEPS.astype(">u2").tobytes())
+    big["PixelData"].VR = "OW"
+    big.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+    buffer = io.BytesIO()
+    big.save_as(buffer, enforce_file_format=True)
+    np.testing.assert_array_equal(read(buffer.getvalue()).pixels, [[0, 62, 125], [187, 249, 255]])
 
 
 def test_of_several_windows_the_first_is_shown():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from training import pipeline
 from training.config import RunConfig
 from training.manifest import Manifest
 from zoo import errors
@@ -20,6 +21,7 @@ from zoo.tasks import Task
 
 if TYPE_CHECKING:
     import keras
+    from rich.console import Console
 
 PACKAGES = ("kerascope", "tensorflow", "keras", "numpy", "pandas", "scipy", "scikit-learn", "pillow", "pydicom")
 _KEPT_COLUMNS = ("view", "age", "sex")
@@ -114,6 +116,23 @@ class Run:
             frame=frame,
             grouped_by=self.environment["grouped_by"],
         )
+
+    def pixels(self, name: str, *, console: Console | None = None) -> pipeline.Pixels:
+        """The pictures of `split(name)`, in its order: uint8 [N, H, W, C], decoded only if no run did before.
+
+        Raises:
+            BadRun: the split was not made yet.
+            BadManifest: pictures cannot be read.
+        """
+        everything = self.images()
+        key = self.environment["fingerprint"]
+        stored = pipeline.load(everything, self.spec, self.cache, key=key, console=console)
+        return stored[[side == name for side in everything.splits]]
+
+    @property
+    def cache(self) -> Path:
+        """The folder of decoded pictures, shared by the runs beside this one."""
+        return self.path.parent / ".cache"
 
     def model(self) -> keras.Model:
         """The network with the weights kept: float32 pixels in [0, 255] to logits.

@@ -26,15 +26,11 @@ def assign(manifest: Manifest, split: Split) -> Manifest:
     """The same images with `splits` filled in.
 
     What the manifest says stands; a split it leaves out is carved from `train`. Otherwise 70/10/20, or with `folds`
-    the test split is fold number `fold` and the rest is parted 7 to 1. Images without a known label are dropped.
+    the test split is fold number `fold` and the rest is parted 7 to 1.
 
     Raises:
-        BadManifest: no image has a known label, the manifest names splits but no `train`, or one comes out empty.
+        BadManifest: the manifest names splits but no `train`, or one comes out empty.
     """
-    known = np.flatnonzero(np.isfinite(manifest.labels).any(axis=1))
-    manifest = manifest.take(known)
-    if not len(manifest):
-        raise errors.BadManifest("No image of the manifest has a known label. Fill in the label column.")
     sides = _carved(manifest, split) if any(manifest.splits) else _fresh(manifest, split)
     for name in SHARES:
         if name not in sides:
@@ -43,6 +39,18 @@ def assign(manifest: Manifest, split: Split) -> Manifest:
                 "too few to part by patient. Give more patients, or name the splits in the manifest."
             )
     return replace(manifest, splits=list(sides))
+
+
+def with_known_labels(manifest: Manifest) -> Manifest:
+    """The images of which at least one label is known: from the others nothing is learnt or measured.
+
+    Raises:
+        BadManifest: there are none.
+    """
+    known = np.flatnonzero(np.isfinite(manifest.labels).any(axis=1))
+    if not len(known):
+        raise errors.BadManifest("No image of the manifest has a known label. Fill in the label column.")
+    return manifest.take(known)
 
 
 def _fresh(manifest: Manifest, split: Split) -> list[str]:

@@ -13,6 +13,10 @@ import pydicom
 import pytest
 from PIL import Image
 from scipy import ndimage
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from training.datasets import phantom_dicom, phantom_findings, phantom_radiograph, phantoms
 from training.datasets.phantom_anatomy import Chest, build
@@ -323,3 +327,37 @@ def test_impossible_parameters_are_refused(tmp_path: Path, wrong: dict[str, obje
 def test_generating_needs_no_tensorflow():
     program = "import sys, training.datasets.phantoms; assert not {'tensorflow', 'keras'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(__file__).parents[2])
+
+
+@pytest.mark.slow
+def test_neither_header_nor_coarse_pixels_give_the_findings_away(tmp_path: Path):
+    manifest = phantoms.generate(tmp_path / "phantoms", patients=150, size=96)
+    table = rows(manifest)
+    truth = np.array([[int(row[label]) for label in LABELS] for row in table])
+    held_out = np.array([int(row["patient_id"][-4:]) > 100 for row in table])
+    files = [pydicom.dcmread(manifest.parent / row["file"]) for row in table]
+    assert mean_auroc(np.array([header_facts(file) for file in files]), truth, held_out) < 0.62
+    assert mean_auroc(np.array([coarse_pixels(file) for file in files]), truth, held_out) < 0.82
+
+
+def header_facts(file: pydicom.Dataset) -> list[float]:
+    syntax = [file.file_meta.TransferSyntaxUID == each for each in phantom_dicom.SYNTAXES[1:]]
+    window = [float(file.get("WindowCenter", 0)), float(file.get("WindowWidth", 0))]
+    words = [file.PhotometricInterpretation == "MONOCHROME1", file.ViewPosition == "AP", file.PatientSex == "F"]
+    numbers = [int(file.PatientAge[:3]), float(file.KVP), int(file.StudyDate) - 20200000, int(file.StudyID)]
+    return [float(fact) for fact in (*syntax, *window, *words, *numbers)]
+
+
+def coarse_pixels(file: pydicom.Dataset) -> np.ndarray:
+    stored = file.pixel_array.astype(np.float32)
+    shown = 4095 - stored if file.PhotometricInterpretation == "MONOCHROME1" else stored
+    return shown.reshape(32, 3, 32, 3).mean(axis=(1, 3)).ravel()
+
+
+def mean_auroc(features: np.ndarray, truth: np.ndarray, held_out: np.ndarray) -> float:
+    scores = []
+    for label in truth.T:
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+        model.fit(features[~held_out], label[~held_out])
+        scores.append(roc_auc_score(label[held_out], model.decision_function(features[held_out])))
+    return float(np.mean(scores))

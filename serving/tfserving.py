@@ -145,7 +145,9 @@ class ModelServer:
             return errors.BackendTimeout(
                 f"The model server did not answer for {model} within {timeout_s:.1f} s. Ask again, or allow longer."
             )
-        return errors.BadBundle(_mismatch(card, f"it refuses the call with {code.name}"))
+        if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION):
+            return errors.BadBundle(_mismatch(card, f"it refuses the call with {code.name}"))
+        return errors.InternalError(f"The model server failed with {code.name} for {model}; its log has the cause.")
 
 
 def _mismatch(card: ModelCard, found: str) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -279,6 +283,21 @@ def test_reflection_tells_the_api(gateway):
 def test_a_taken_port_is_said_so(gateway, registry, model_server, start_gateway):
     with pytest.raises(errors.BadConfig, match="taken"):
         start_gateway(registry, model_server.port, port=gateway.port)
+
+
+def test_the_process_serves_until_it_is_told_to_stop(tmp_path):
+    command = [sys.executable, "-m", "kerascope", "gateway", "--port", "0", "--registry", str(tmp_path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        said = next(line for line in process.stderr if "gateway on port" in line)
+        with Client(f"localhost:{re.search(r'port ([0-9]+)', said).group(1)}") as client:
+            assert client.models() == []
+            with pytest.raises(errors.UnknownModel, match="registry is empty"):
+                client.card(TINY)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
 
 
 def test_a_slow_model_server_is_a_timeout(registry, png, start_gateway):

@@ -4,44 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
-from training import calibrate, operating, summary
+from training import calibrate, operating, report, summary
 from training.evaluation import FILE, Evaluation
 from training.manifest import Manifest
 from training.operating import Choice, Rule
-from training.outputs import outputs
+from training.outputs import Network, image_pixels
 from training.runs import Run
-from training.summary import SEED, Seen
+from training.summary import SEED, Measured, Seen
 from zoo import errors
 from zoo.bundles import sha256_of
 from zoo.cards import Calibration, InputSpec, ReferenceEmbedding
-from zoo.imaging import image
-from zoo.imaging.preprocess import preprocess
 
 FloatArray = npt.NDArray[np.floating]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Measured:
-    """All that the report draws from.
-
-    Attributes:
-        run: the run.
-        evaluation: its numbers.
-        seen: the test split as the model saw it.
-    """
-
-    run: Run
-    evaluation: Evaluation
-    seen: Seen
 
 
 def evaluate(run: Run, *, force: bool = False, console: Console | None = None) -> Evaluation:
@@ -59,8 +40,6 @@ def evaluate(run: Run, *, force: bool = False, console: Console | None = None) -
         BadRun: the run is not finished, or a split is empty.
         BadImage: an image of the run cannot be read any more.
     """
-    from training import report
-
     console = console or Console(quiet=True)
     earlier = None if force else previous(run)
     if earlier is not None:
@@ -89,9 +68,9 @@ def measure(run: Run, console: Console) -> Measured:
             raise errors.BadRun(
                 f"The split {name!r} of {run.path} has no image. Train again with a split that has one."
             )
-    model, size = run.model(), run.config.batch_size
+    network, size = Network(run.model()), run.config.batch_size
     said = {
-        name: outputs(model, _shown(manifest, run.spec, size, name, console), maps=name == "test")
+        name: network(_shown(manifest, run.spec, size, name, console), maps=name == "test")
         for name, manifest in splits.items()
     }
     fitted = calibrate.fit(
@@ -127,11 +106,6 @@ def reference(embedding: FloatArray) -> ReferenceEmbedding:
     )
 
 
-def load(path: Path, spec: InputSpec) -> npt.NDArray[np.uint8]:
-    """One image as the network takes it, uint8 [H, W, C]."""
-    return preprocess(image.read_file(path), spec)
-
-
 def _shown(
     manifest: Manifest, spec: InputSpec, size: int, name: str, console: Console
 ) -> Iterator[npt.NDArray[np.uint8]]:
@@ -140,7 +114,7 @@ def _shown(
     with ThreadPoolExecutor(2) as pool:
         for start in track(starts, f"Looking at {name}", console=console, transient=True):
             files = manifest.files[start : start + size]
-            yield np.stack(list(pool.map(lambda path: load(path, spec), files)))
+            yield np.stack(list(pool.map(lambda path: image_pixels(path, spec), files)))
 
 
 def _digest(run: Run) -> str:

@@ -123,8 +123,16 @@ def thresholds(probability: FloatArray, truth: FloatArray, weights: FloatArray, 
     specificity = divide(_below(negative), negative.sum(axis=1, keepdims=True))
     both = np.isfinite(sensitivity[:, 0]) & np.isfinite(specificity[:, 0])
     cut = _cut(np.nan_to_num(sensitivity), np.nan_to_num(specificity), rule)
-    midway = np.convolve(np.concatenate([[0.0], values, [1.0]]), [0.5, 0.5], mode="valid")
-    return np.where(both, midway[cut], np.nan)
+    return np.where(both, _midway(values, _below(positive + negative), cut), np.nan)
+
+
+def _midway(values: FloatArray, below: FloatArray, cut: npt.NDArray[np.intp]) -> FloatArray:
+    """Midway between the neighbours of each row's cut that were drawn: images of weight 0 are not there."""
+    edges = np.concatenate([[0.0], values, [1.0]])
+    same = below == np.take_along_axis(below, cut[:, None], axis=1)
+    first = same.argmax(axis=1)
+    midway: FloatArray = (edges[first] + edges[first + same.sum(axis=1)]) / 2
+    return midway
 
 
 def _below(counts: FloatArray) -> FloatArray:

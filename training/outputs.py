@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
+from zoo.cards import InputSpec
 from zoo.explain import evidence
+from zoo.imaging.image import read_file
+from zoo.imaging.preprocess import preprocess
 from zoo.models import classifier
 
 FloatArray = npt.NDArray[np.float32]
@@ -30,21 +35,36 @@ class Outputs:
     evidence: FloatArray
 
 
-def outputs(model: keras.Model, batches: Iterable[npt.NDArray[np.uint8]], *, maps: bool = True) -> Outputs:
-    """Runs the network once over all batches.
+class Network:
+    """A classifier with its pooled features and its evidence laid open, traced once for any batch size.
 
     Args:
-        model: from `zoo.models.classifier.build`, N images in all.
-        batches: uint8 [b, H, W, C] each, b at least 1.
-        maps: whether to keep the evidence maps.
+        model: from `zoo.models.classifier.build`.
     """
-    features = model.get_layer(classifier.evidence_layer(model)).output
-    pooled = model.get_layer(classifier.POOL).output
-    taps = keras.Model(model.inputs, [pooled, model.outputs[0], *([features] if maps else [])])
-    kernel = keras.ops.convert_to_numpy(classifier.head(model).kernel)
-    found: list[tuple[FloatArray, ...]] = []
-    for batch in batches:
-        embedding, logits, *seen = taps.predict_on_batch(batch.astype(np.float32))
-        where = evidence.evidence(seen[0], kernel) if maps else np.zeros((len(batch), 0, 0, kernel.shape[1]), "float32")
-        found.append((logits, embedding, where))
-    return Outputs(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+    def __init__(self, model: keras.Model) -> None:
+        features = model.get_layer(classifier.evidence_layer(model)).output
+        pooled = model.get_layer(classifier.POOL).output
+        taps = keras.Model(model.inputs[0], [model.outputs[0], pooled, features])
+        signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.float32)]
+        self._taps = tf.function(lambda pixels: taps(pixels, training=False), input_signature=signature)
+        self._kernel = keras.ops.convert_to_numpy(classifier.head(model).kernel)
+
+    def __call__(self, batches: Iterable[npt.NDArray[np.uint8]], *, maps: bool = True) -> Outputs:
+        """Runs once over all batches, uint8 [b, H, W, C] each; `maps` keeps the evidence."""
+        found = [self._one(batch, maps) for batch in batches]
+        return Outputs(*(np.concatenate(part) for part in zip(*found, strict=True)))
+
+    def _one(self, batch: npt.NDArray[np.uint8], maps: bool) -> tuple[FloatArray, ...]:
+        logits, embedding, features = self._taps(tf.constant(batch, tf.float32))
+        kept = features.numpy() if maps else np.zeros((len(batch), 0, 0, len(self._kernel)), np.float32)
+        return logits.numpy(), embedding.numpy(), evidence.evidence(kept, self._kernel)
+
+
+def image_pixels(path: Path, spec: InputSpec) -> npt.NDArray[np.uint8]:
+    """One image file as the network takes it, uint8 [H, W, C].
+
+    Raises:
+        BadImage: it cannot be read.
+    """
+    return preprocess(read_file(path), spec)

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from training import calibrate, metrics, pointing
-from training.evaluation import LabelResult
+from training.evaluation import Evaluation, LabelResult
 from training.manifest import Manifest
 from training.operating import Choice
+from training.runs import Run
 from zoo.cards import Calibration, InputSpec, Interval, LabelMetrics, OperatingPoint
 from zoo.tasks import Kind, Task
 
@@ -40,6 +41,21 @@ class Seen:
     evidence: npt.NDArray[np.float32]
     raw: FloatArray
     probability: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """All that the report draws from.
+
+    Attributes:
+        run: the run.
+        evaluation: its numbers.
+        seen: the test split as the model saw it.
+    """
+
+    run: Run
+    evaluation: Evaluation
+    seen: Seen
 
 
 def numbers(seen: Seen, fitted: Calibration, choices: Sequence[Choice | None]) -> dict[str, Any]:

@@ -1,0 +1,164 @@
+"""The evaluation as one HTML file that needs nothing beside it, and its plots as PNG files."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from training import figures, gallery
+from training.evaluation import FOLDER
+from training.figures import Plot, Scores
+from training.outputs import image_pixels
+from training.runs import Run
+from training.summary import Measured
+from zoo import errors
+from zoo.cards import RESEARCH_USE_ONLY, Interval
+
+TEMPLATE = Path(__file__).parent / "templates"
+
+
+def write(measured: Measured) -> Path:
+    """Writes `evaluation/report.html` and one PNG per plot into the run folder.
+
+    Returns:
+        The path of the report.
+    """
+    folder = measured.run.path / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = plots(measured)
+    for plot in drawn:
+        (folder / f"{plot.name}.png").write_bytes(plot.png)
+    draft, report = folder / ".report.html.partial", folder / "report.html"
+    draft.write_text(html(measured, drawn), encoding="utf-8")
+    os.replace(draft, report)
+    return report
+
+
+def plots(measured: Measured) -> list[Plot]:
+    """ROC, precision and recall, reliability, confusion, and the training's losses where they were logged."""
+    seen, evaluation = measured.seen, measured.evaluation
+    labels, exclusive = seen.task.labels, seen.task.kind.exclusive
+    scores = Scores(labels, seen.test.labels, seen.raw, seen.probability, exclusive)
+    drawn = [figures.roc(scores), figures.precision_recall(scores), figures.reliability(scores)]
+    if evaluation.confusion is not None:
+        drawn.append(figures.confusion(labels, evaluation.confusion))
+    counts = {label.name: label.counts for label in evaluation.labels if label.counts is not None}
+    if counts and not exclusive:
+        drawn.append(figures.verdicts(list(counts), list(counts.values())))
+    return drawn + losses(measured.run)
+
+
+def losses(run: Run) -> list[Plot]:
+    """The curves of `history.csv`; none where the run has no epochs to show."""
+    try:
+        history = pd.read_csv(run.path / "history.csv")
+    except (OSError, ValueError):
+        return []
+    series = {
+        name: history[column].to_numpy(np.float64)
+        for name, column in (("training loss", "loss"), ("validation loss", "val_loss"))
+        if column in history and history[column].notna().any()
+    }
+    return [figures.training_curves(series, _starts(history))] if series else []
+
+
+def _starts(history: pd.DataFrame) -> list[int]:
+    """The rows, from 1, at which a new stage begins."""
+    if "stage" not in history:
+        return []
+    return [int(row) + 1 for row in np.flatnonzero(history["stage"].ne(history["stage"].shift())) if row]
+
+
+def html(measured: Measured, drawn: list[Plot]) -> str:
+    """The report as a page."""
+    run, evaluation, seen = measured.run, measured.evaluation, measured.seen
+    shelves = {
+        label.name: gallery.shelves(seen, index, label, lambda path: image_pixels(path, seen.spec))
+        for index, label in enumerate(evaluation.labels)
+    }
+    return _template().render(
+        notice=RESEARCH_USE_ONLY,
+        run=run,
+        config=run.config,
+        task=seen.task,
+        evaluation=evaluation,
+        environment=run.environment,
+        result=run.result,
+        split=split_table(run),
+        plots={plot.name: plot for plot in drawn},
+        shelves=shelves,
+        figures_of=_figures(measured),
+    )
+
+
+def split_table(run: Run) -> list[dict[str, Any]]:
+    """Images, groups and positives per label of each split."""
+    rows = []
+    for name, words in (("train", "training"), ("val", "validation"), ("test", "test")):
+        part = run.split(name)
+        positives = np.nansum(part.labels == 1, axis=0).astype(int).tolist()
+        rows.append({"name": words, "images": len(part), "groups": len(set(part.groups)), "positives": positives})
+    return rows
+
+
+def _figures(measured: Measured) -> list[tuple[str, str, str]]:
+    """The headline: (what, value, beneath it)."""
+    evaluation, exclusive = measured.evaluation, measured.seen.task.kind.exclusive
+    one = len(evaluation.labels) == 1
+    found = [("AUROC" if one else "Mean AUROC", *_both(evaluation.macro_auroc))]
+    if exclusive:
+        found.append(("Accuracy", *_both(evaluation.accuracy)))
+    elif evaluation.label_accuracy is not None:
+        found.append(("Right answers per finding", *_both(evaluation.label_accuracy)))
+    else:
+        found.append(("Right answers", *_both(evaluation.accuracy)))
+    before, after = evaluation.calibration.ece_before, evaluation.calibration.ece_after
+    found.append(("Calibration error", number(after), f"{number(before)} before calibration"))
+    hits = [label.metrics for label in evaluation.labels if label.metrics.pointing_game is not None]
+    if hits:
+        images = sum(record.pointing_images for record in hits)
+        rate = sum(r.pointing_images * (r.pointing_game.value or 0) for r in hits if r.pointing_game) / images
+        centre = sum(r.pointing_images * (r.pointing_centre or 0) for r in hits) / images
+        found.append(("Evidence on the lesion", percent(rate), f"{percent(centre)} for a guess at the centre"))
+    return found
+
+
+def _both(interval: Interval) -> tuple[str, str]:
+    return number(interval.value), ends(interval)
+
+
+def number(value: float | None) -> str:
+    """Three decimals, or n/a where undefined."""
+    return "n/a" if value is None else f"{value:.3f}"
+
+
+def percent(value: float | None) -> str:
+    """A share in whole per cent, or n/a where undefined."""
+    return "n/a" if value is None else f"{100 * value:.0f} %"
+
+
+def ends(interval: Interval | None) -> str:
+    """The 95 % interval, or words for why there is none."""
+    if interval is None or interval.value is None:
+        return "undefined"
+    if interval.low is None or interval.high is None:
+        return "too few patients for an interval"
+    return f"{interval.low:.2f} to {interval.high:.2f}"
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATE), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
+    )
+    environment.filters.update(number=number, percent=percent, ends=ends)
+    try:
+        return environment.get_template("report.html.j2")
+    except jinja2.TemplateNotFound:
+        raise errors.BadRun(f"{TEMPLATE / 'report.html.j2'} is missing. Install Kerascope again.") from None

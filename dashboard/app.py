@@ -9,7 +9,7 @@ import uuid
 import streamlit as st
 
 from dashboard import gateway, markup, panels, samples, session, theme
-from dashboard.pages import study
+from dashboard.views import study
 from serving.client import ModelSummary
 from zoo import errors
 from zoo.cards import RESEARCH_USE_ONLY
@@ -21,17 +21,21 @@ LOOK_EVERY_S = 4
 
 def main() -> None:
     """Draws the page; a bug of ours ends as a panel with a reference, never as a traceback."""
-    st.set_page_config(page_title="Kerascope", page_icon=":material/radiology:", layout="wide")
+    st.set_page_config(page_title="Kerascope", page_icon=theme.icon(), layout="wide")
+    # Before any widget: the browser forgets what was clicked before it knows the pages.
+    page = st.navigation([st.Page(study.page, title="Kerascope", default=True)], position="hidden")
     st.html(theme.STYLE)
-    st.html(markup.header(RESEARCH_USE_ONLY))
+    st.html(markup.HEADER)
+    st.html(markup.notice(RESEARCH_USE_ONLY))
     try:
         frame()
+        page.run()
     except Exception as error:
         _report(error)
 
 
 def frame() -> None:
-    """The sidebar, then the page chosen."""
+    """What stands around every page: the gateway's state, the picture, the question."""
     look = gateway.look()
     st.session_state["look"] = look
     offered = samples.offered()
@@ -39,10 +43,7 @@ def frame() -> None:
         _state()
         _picture(offered)
         model = _question(gateway.remembered(look))
-    page = st.Page(
-        lambda: study.page(look, model, samples=bool(offered)), title="Kerascope", url_path="study", default=True
-    )
-    st.navigation([page], position="hidden").run()
+    session.set_frame(session.Frame(error=look.error, model=model, samples=bool(offered)))
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
@@ -77,12 +78,12 @@ def _picture(offered: list[samples.Sample]) -> None:
     if offered:
         st.selectbox(
             "Or take a sample",
-            offered,
+            [sample.title for sample in offered],
             index=None,
-            format_func=lambda sample: sample.title,
             placeholder="Choose a sample",
             key=session.SAMPLE,
             on_change=session.sampled,
+            args=(offered,),
         )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from html import escape
 
 from dashboard import words
-from dashboard.markup import definitions, escape, table
+from dashboard.markup import definitions, table
 from zoo.cards import Label, LabelMetrics, ModelCard
 
 
@@ -22,8 +23,8 @@ def training_config(card: ModelCard) -> str:
 
 
 def _sections(card: ModelCard) -> Iterator[tuple[str, str]]:
-    yield "Intended use", f"<p>{escape(card.intended_use)}</p>"
-    yield "Not for", f"<p>{escape(card.not_for)}</p>"
+    yield "Intended use", f"<p>{escape(_sentence(card.intended_use))}</p>"
+    yield "Not for", f"<p>{escape(_sentence(card.not_for))}</p>"
     yield "What it answers", _question(card)
     yield "Trained on", _data(card)
     yield "How well it finds each label, on the test set", _metrics(card)
@@ -32,6 +33,12 @@ def _sections(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield "Where it looks, against the lesions' masks", _localisation(card)
     yield "Training", _training(card)
     yield "Provenance", _provenance(card)
+
+
+def _sentence(text: str) -> str:
+    """Begins with a capital and ends with a full stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) or not text else ".")
 
 
 def _question(card: ModelCard) -> str:

@@ -16,13 +16,15 @@ CLASSES = {
 }
 
 
-def header(notice: str) -> str:
-    """The product's name, its purpose in a line, and the notice that is never out of sight."""
-    return (
-        '<div class="ks-head"><h1>Kerascope</h1>'
-        "<p>What a model finds in a medical image, where it looked, and how far to trust it.</p></div>"
-        f'<div class="ks-notice" role="note">{escape(notice)}</div>'
-    )
+HEADER = (
+    '<div class="ks-head"><h1>Kerascope</h1>'
+    "<p>What a model finds in a medical image, where it looked, and how far to trust it.</p></div>"
+)
+
+
+def notice(text: str) -> str:
+    """The notice that is never out of sight."""
+    return f'<div class="ks-notice" role="note">{escape(text)}</div>'
 
 
 def definitions(facts: Iterable[tuple[str, str]]) -> str:
@@ -111,8 +113,8 @@ def trouble(told: words.Trouble) -> str:
     """Why there is no result: the reason's code, what was found, what was expected, what to do."""
     facts = [("What was found", told.found), ("What was expected", told.expected), ("What to do", told.action)]
     return (
-        f'<div class="ks-trouble" role="alert"><h3>{escape(told.title)}<span class="ks-code">{escape(told.code)}'
-        f"</span></h3>{definitions(facts)}</div>"
+        f'<div class="ks-trouble" role="alert"><h3>{escape(told.title)}</h3>{definitions(facts)}'
+        f'<p class="ks-code">{escape(told.code)}</p></div>'
     )
 
 

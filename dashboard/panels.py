@@ -63,24 +63,35 @@ def evidence(screen: Pixels, finding: Finding, key: str) -> None:
         screen: uint8 pixels.
         key: of the study and the model; each finding keeps its own switch.
     """
-    on, opacity = _overlay_controls(finding, key)
+    name = words.spoken(finding.label).lower()
+    on, opacity = _controls(f"Evidence for {name}", f"overlay-{key}-{finding.label}", words.above(finding))
     heat, strength = heatmap(finding.evidence)
-    name = words.spoken(finding.label)
-    alternative = f"The picture, with the evidence for {name.lower()} over it" if on else "The picture, without a map"
+    alternative = f"The picture, with the evidence for {name} over it" if on else "The picture, without a map"
     source = pictures.with_map(screen, heat if on else None, opacity)
     st.html(markup.viewer(source, alternative, _evidence_caption(finding, strength)))
 
 
-def _overlay_controls(finding: Finding, key: str) -> tuple[bool, float]:
-    switch, slider = st.columns([0.5, 0.5], gap="medium", vertical_alignment="center")
-    on = switch.toggle(
-        f"Evidence for {words.spoken(finding.label).lower()}",
-        value=words.above(finding),
-        key=f"overlay-{key}-{finding.label}",
+def plain_picture(screen: Pixels | None) -> None:
+    """The picture alone, or the place where it would be; the controls stand where they will be needed."""
+    _controls("Evidence", "overlay", None)
+    if screen is None:
+        st.html(markup.viewer("", "The picture will be shown here."))
+    else:
+        st.html(markup.viewer(pictures.with_map(screen, None, 0.0), "The picture, without a map"))
+
+
+def _controls(label: str, key: str, on: bool | None) -> tuple[bool, float]:
+    """The map's switch and its opacity in [0, 1]; `on` is how it begins, None where there is no map."""
+    switch, slider = st.columns([0.55, 0.45], gap="medium", vertical_alignment="center")
+    shown = switch.toggle(
+        label,
+        value=bool(on),
+        key=key,
+        disabled=on is None,
         help="Off to begin with where the finding is below its operating point.",
     )
-    per_cent = slider.slider("Opacity", 10, 100, 55, step=5, format="%d %%", key=OPACITY, disabled=not on)
-    return on, per_cent / 100
+    per_cent = slider.slider("Opacity", 10, 100, 55, step=5, format="%d %%", key=OPACITY, disabled=not shown)
+    return shown, per_cent / 100
 
 
 def _evidence_caption(finding: Finding, strength: float) -> str:
@@ -92,14 +103,6 @@ def _evidence_caption(finding: Finding, strength: float) -> str:
         f"<b>Raw strength {strength:.2f}</b> (in logits, at the strongest place: {where} of the picture). "
         f"{words.NOT_AN_OUTLINE}"
     )
-
-
-def plain_picture(screen: Pixels | None) -> None:
-    """The picture alone, or the place where it would be."""
-    if screen is None:
-        st.html(markup.viewer("", "No picture to show."))
-    else:
-        st.html(markup.viewer(pictures.with_map(screen, None, 0.0), "The picture, without a map"))
 
 
 def method_choice(finding: Finding) -> tuple[Method, bool]:

@@ -24,6 +24,13 @@ class Sample:
     title: str
     path: Path
 
+    def read(self) -> bytes:
+        """The file's content; empty where it is gone, which is then refused like any empty file."""
+        try:
+            return self.path.read_bytes()
+        except OSError:
+            return b""
+
 
 def folder() -> Path:
     """The folder named by the environment variable KERASCOPE_SAMPLES, else `build/demo/samples`."""

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import gateway, pictures
 from dashboard.samples import Sample
+from serving.client import ModelSummary
 from zoo import errors
 from zoo.imaging import image
 from zoo.imaging.image import Pixels
@@ -40,6 +41,32 @@ class Study:
     key: str
     outcomes: dict[tuple[str, int], Outcome] = field(default_factory=dict)
     explanations: dict[tuple[str, int, str, Method], Explanation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """What stands around the page, as far as a page needs it.
+
+    Attributes:
+        error: why the gateway does not answer, or None.
+        model: the one chosen; None where there is none to choose.
+        samples: whether there are samples to take.
+    """
+
+    error: errors.KerascopeError | None
+    model: ModelSummary | None
+    samples: bool
+
+
+def set_frame(around: Frame) -> None:
+    """Keeps the frame for the page that is drawn next."""
+    st.session_state["frame"] = around
+
+
+def frame() -> Frame:
+    """The frame of this run."""
+    around: Frame = st.session_state["frame"]
+    return around
 
 
 def current() -> Study | None:
@@ -75,18 +102,13 @@ def uploaded() -> None:
         open_file("Uploaded picture", file.getvalue())
 
 
-def sampled() -> None:
-    """Opens the sample just chosen and empties the uploader."""
-    sample: Sample | None = st.session_state.get(SAMPLE)
+def sampled(offered: list[Sample]) -> None:
+    """Opens the sample just chosen, if any, and empties the uploader."""
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
-    if sample is None:
-        st.session_state.pop("study", None)
-        return
-    try:
-        data = sample.path.read_bytes()
-    except OSError:
-        data = b""
-    open_file(sample.title, data)
+    st.session_state.pop("study", None)
+    for sample in offered:
+        if sample.title == st.session_state.get(SAMPLE):
+            open_file(sample.title, sample.read())
 
 
 def analysis(study: Study, model: str, version: int) -> Outcome:

@@ -6,6 +6,11 @@ System fonts only, nothing fetched. Light and dark follow the viewer's system; `
 
 from __future__ import annotations
 
+from functools import cache
+
+from PIL import Image as Pillow
+from PIL import ImageDraw
+
 SYSTEM_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
 THEME = {
@@ -36,8 +41,20 @@ def flags() -> list[str]:
     return [f"--theme.{name}={str(value).lower() if value is True else value}" for name, value in THEME.items()]
 
 
+@cache
+def icon() -> Pillow.Image:
+    """The browser tab's icon, 64 x 64 RGBA: drawn here, as Streamlit fetches its own icons from the network."""
+    picture = Pillow.new("RGBA", (64, 64), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(picture)
+    draw.rounded_rectangle((2, 2, 61, 61), radius=14, fill="#0b6780")
+    draw.ellipse((15, 15, 48, 48), outline="#ffffff", width=5)
+    draw.ellipse((30, 22, 42, 34), fill="#f9c932")
+    return picture
+
+
 STYLE = """<style>
 :root {
+  --ks-page: light-dark(#ffffff, #10161b);
   --ks-line: light-dark(#d4dce1, #313d47);
   --ks-soft: light-dark(#53636f, #a3b1bb);
   --ks-panel: light-dark(#f7f9fa, #161e25);
@@ -52,21 +69,25 @@ STYLE = """<style>
   --ks-absent-bg: light-dark(#e8edf0, #232e36);
   --ks-accent: light-dark(#0b6780, #5cbcd6);
 }
-.stMainBlockContainer { padding: 3.2rem 2rem 2rem; max-width: 1760px; }
+.stAppHeader { height: 2.2rem; min-height: 0; }
+.stMainBlockContainer { padding: 2.2rem 1.8rem 2rem; max-width: 1760px; }
+.stMainBlockContainer .stElementContainer:has(> .stHtml > .ks-notice) { position: sticky; top: 2.2rem; z-index: 90;
+  background: var(--ks-page); }
 .stSidebar [data-testid="stSidebarHeader"] { height: 2.6rem; min-height: 0; padding-block: .4rem; margin: 0; }
 .stSidebar [data-testid="stSidebarUserContent"] { padding-top: 0; }
 .stHtml p { margin: 0; }
+.stSlider { margin-bottom: -.7rem; }
 .ks-head { display: flex; flex-wrap: wrap; align-items: baseline; gap: .1rem .9rem; }
 .ks-head h1 { font-size: 1.55rem; font-weight: 650; letter-spacing: -.01em; padding: 0; margin: 0; }
 .ks-head p { color: var(--ks-soft); }
 .ks-notice { border: 1px solid var(--ks-line); border-left: 4px solid var(--ks-present); border-radius: 6px;
-  background: var(--ks-panel); padding: .35rem .8rem; font-size: .9rem; font-weight: 550; margin-top: .5rem; }
+  background: var(--ks-panel); padding: .35rem .8rem; font-size: .9rem; font-weight: 550; }
 .ks-question { font-size: 1.08rem; font-weight: 600; line-height: 1.35; }
 .ks-soft, .ks-facts { color: var(--ks-soft); font-size: .87rem; }
 .ks-headline { border: 1px solid var(--ks-line); border-radius: 6px; background: var(--ks-panel);
   padding: .6rem .85rem; font-size: 1.05rem; line-height: 1.4; font-weight: 550; }
 .ks-viewer { margin: 0; }
-.ks-viewer .ks-screen { background: #000; border-radius: 6px; width: 100%; aspect-ratio: 1; max-height: 70vh;
+.ks-viewer .ks-screen { background: #000; border-radius: 6px; width: 100%; aspect-ratio: 1; max-height: 64vh;
   display: flex; position: relative; overflow: hidden; border: 1px solid var(--ks-line); }
 .ks-viewer img { width: 100%; height: 100%; object-fit: contain; }
 .ks-viewer .ks-empty { margin: auto; padding: 1.5rem; color: #b9c4cc; text-align: center; }
@@ -101,10 +122,8 @@ STYLE = """<style>
 .ks-trouble { border: 1px solid var(--ks-line); border-left: 4px solid var(--ks-not-sure); border-radius: 6px;
   background: var(--ks-panel); padding: .8rem 1rem; }
 .ks-trouble h3, .ks-welcome h3 { font-size: 1.08rem; font-weight: 650; padding: 0 0 .45rem; margin: 0; }
-.ks-code { font-family: ui-monospace, 'Liberation Mono', 'DejaVu Sans Mono', monospace; font-size: .8rem;
-  font-weight: 500;
-  color: var(--ks-soft); border: 1px solid var(--ks-line); border-radius: 4px; padding: .05rem .4rem;
-  margin-left: .5rem; }
+.stHtml p.ks-code { font-family: ui-monospace, 'Liberation Mono', 'DejaVu Sans Mono', monospace; font-size: .8rem;
+  color: var(--ks-soft); margin-top: .6rem; }
 .ks-welcome { border: 1px solid var(--ks-line); border-radius: 6px; background: var(--ks-panel);
   padding: .9rem 1.1rem; }
 .ks-welcome ol { margin: 0; padding-left: 1.3rem; line-height: 1.6; }

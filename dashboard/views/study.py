@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 import streamlit as st
 
 from dashboard import gateway, markup, panels, session, words
@@ -12,20 +14,21 @@ from zoo.cards import ModelCard
 from zoo.results import Analysis, Finding
 
 
-def page(look: gateway.Look, model: ModelSummary | None, *, samples: bool) -> None:
+def page() -> None:
     """The page, in whatever state the gateway and the study are."""
-    study = session.current()
+    frame, study = session.frame(), session.current()
+    model = frame.model
     if model is not None:
-        st.html(f'<p class="ks-question">{markup.escape(model.question)}</p>')
-    picture, answer = st.columns(2, gap="large")
+        st.html(f'<p class="ks-question">{escape(model.question)}</p>')
+    picture, answer = st.columns(2, gap="medium")
     card = gateway.attempt(lambda: gateway.card(model.name, model.version)) if model else None
     if model and isinstance(card, ModelCard):
-        _answered(study, model, card, picture, answer, samples=samples)
+        _answered(study, model, card, picture, answer, samples=frame.samples)
         return
     with picture:
         panels.plain_picture(study.screen if study else None)
     with answer:
-        panels.trouble(card if isinstance(card, errors.KerascopeError) else look.error or _no_models())
+        panels.trouble(card if isinstance(card, errors.KerascopeError) else frame.error or _no_models())
 
 
 def _no_models() -> errors.ModelNotReady:
@@ -75,7 +78,7 @@ def _studied(
     finding = _chosen(outcome, key)
     with picture:
         panels.evidence(study.screen, finding, key)
-        st.html(f'<p class="ks-facts">{markup.escape(study.title)}: {markup.escape(study.facts)}</p>')
+        st.html(f'<p class="ks-facts">{escape(study.title)}: {escape(study.facts)}</p>')
     with said:
         panels.findings(outcome, card, f"chosen-{key}")
     with compared:

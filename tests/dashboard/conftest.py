@@ -1,0 +1,115 @@
+"""Gateways, pictures and pages for the dashboard's tests."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboard.canned import CannedGateway
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+
+
+def png(height: int = 96, width: int = 96, seed: int = 0) -> bytes:
+    """A grey picture of smooth blobs."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Pillow.fromarray(coarse).resize((width, height), Pillow.Resampling.BICUBIC).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one generated chest radiograph as DICOM and one PNG."""
+    from training.datasets.phantoms import generate
+
+    root = tmp_path_factory.mktemp("samples")
+    manifest = generate(root / "phantoms", patients=1, images_per_patient=(1, 1), size=256, seed=1, workers=1)
+    folder = root / "offered"
+    folder.mkdir()
+    for radiograph in sorted((manifest.parent / "images").iterdir()):
+        radiograph.rename(folder / f"a-{radiograph.name}")
+    (folder / "b-DOE_JANE.png").write_bytes(png(seed=5))
+    return folder
+
+
+@pytest.fixture
+def canned() -> Iterator[CannedGateway]:
+    gateway = CannedGateway().start()
+    yield gateway
+    gateway.stop()
+
+
+class Page:
+    """The dashboard under Streamlit's AppTest, read as a person reads it."""
+
+    def __init__(self) -> None:
+        self.app = AppTest.from_file(str(APP), default_timeout=60)
+        self.run()
+
+    def run(self) -> Page:
+        self.app.run()
+        assert not self.app.exception, self.app.exception
+        assert "Research use only" in self.text
+        assert "Traceback" not in self.text
+        return self
+
+    @property
+    def html(self) -> str:
+        return "\n".join(element.value for element in self.app.get("html") if "<style>" not in element.value)
+
+    @property
+    def text(self) -> str:
+        return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", self.html)))
+
+    def upload(self, data: bytes, name: str = "image") -> Page:
+        self.app.file_uploader[0].set_value((name, data, "application/octet-stream"))
+        return self.run()
+
+    def sample(self, number: int) -> Page:
+        box = self.app.selectbox(key="sample")
+        box.select_index(number - 1)
+        return self.run()
+
+    def ask(self, model: str) -> Page:
+        self.app.radio(key="question").set_value(model)
+        return self.run()
+
+    def choose(self, label: str) -> Page:
+        self.app.button(key=f"choose-{label}").click()
+        return self.run()
+
+    def explain(self, method: str = "Grad-CAM") -> Page:
+        self.app.selectbox(key="method").select(method)
+        self.app.button(key="explain").click()
+        return self.run()
+
+    @property
+    def overlay(self) -> tuple[str, bool]:
+        """The switch's label and whether it is on."""
+        (switch,) = self.app.toggle
+        return switch.label, switch.value
+
+    def switch(self, on: bool) -> Page:
+        self.app.toggle[0].set_value(on)
+        return self.run()
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch, samples: Path) -> Callable[[str], Page]:
+    """open_page(address): a new session of the dashboard on the gateway at `address`."""
+
+    def open_at(address: str) -> Page:
+        monkeypatch.setenv("KERASCOPE_GATEWAY", address)
+        monkeypatch.setenv("KERASCOPE_SAMPLES", str(samples))
+        return Page()
+
+    return open_at

@@ -21,7 +21,8 @@ class Options:
         port: TCP port of the gRPC API, on all interfaces; 0 takes a free one.
         grpc_socket_path: a Unix socket to listen on as well; empty for none.
         model_name: name of the one model, where no model_config_file is given.
-        model_base_path: absolute path of its folder of numbered versions.
+        model_base_path: its folder of numbered versions. It may be relative here; TensorFlow Serving, and
+            both in a configuration file, want it absolute.
         model_config_file: a ModelServerConfig in protobuf's text format; model_name and model_base_path
             are then ignored.
         model_config_file_poll_wait_seconds: read that file again this often; 0 for once only.
@@ -71,7 +72,8 @@ def model_server_config(options: Options) -> ModelServerConfig:
     """
     if options.model_config_file:
         return read_config(Path(options.model_config_file))
-    model = ModelConfig(name=options.model_name, base_path=options.model_base_path, model_platform=PLATFORM)
+    base_path = str(Path(options.model_base_path).absolute())
+    model = ModelConfig(name=options.model_name, base_path=base_path, model_platform=PLATFORM)
     return ModelServerConfig(model_config_list=ModelConfigList(config=[model]))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.modelserver.options import Options
+from serving.modelserver.options import Options, model_server_config
 from serving.modelserver.server import run
 from tests.serving.model_server_client import WAIT_S, Client, wait_until
 from tests.serving.tiny_models import write_line
@@ -75,3 +75,9 @@ def test_a_port_in_use_is_told_in_one_line(tmp_path: Path, caplog: pytest.LogCap
 def test_options_that_make_no_sense_are_refused(wrong: dict) -> None:
     with pytest.raises(BadConfig):
         Options(**{"model_base_path": "/models/line", **wrong})
+
+
+def test_a_relative_base_path_is_meant_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = model_server_config(Options(model_base_path="registry/line"))
+    assert config.model_config_list.config[0].base_path == str(tmp_path / "registry" / "line")

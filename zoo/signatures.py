@@ -43,7 +43,8 @@ def _functions(model: keras.Model, card: ModelCard) -> dict[str, Callable[..., A
     spec = card.input
     image = tf.TensorSpec([None, spec.height, spec.width, spec.channels], tf.uint8, name="image")
     encoded = tf.TensorSpec([None], tf.string, name="encoded")
-    answer = _answer(model, card)
+    # Traced once and called by all three: one copy of the network in the graph, and only what is asked for is run.
+    answer = tf.function(_answer(model, card), input_signature=[image])
 
     @tf.function(input_signature=[image])
     def serving_default(image: tf.Tensor) -> Answers:

@@ -94,14 +94,15 @@ def _saliency(model: keras.Model, images: tf.Tensor, label: int, samples: int, s
 
 
 def _score_cam(model: keras.Model, images: tf.Tensor, label: int) -> npt.NDArray[np.floating]:
-    """Wang et al. 2020 (arXiv 1910.01279), eq. 5 and 6: each map is weighted by how far the logit rises
-    from a black picture to the picture seen through that map. Not softmaxed over the maps, as tf-keras-vis has it.
+    """Wang et al. 2020 (arXiv 1910.01279), algorithm 1: each map is weighted by exp(logit) of the picture seen
+    through it. The paper divides by the sum over the maps, which scales the whole; the library asks for one
+    weight at a time, so here it is divided by exp(logit) of the whole picture: the ratio of the odds.
     """
     paired = _against_zero(model, label)
-    black = float(model(tf.zeros_like(images), training=False)[0, label])
+    whole = float(model(images, training=False)[0, label])
     maps = model.get_layer(classifier.evidence_layer(model)).output.shape[-1]
     return Scorecam(paired)(
-        lambda probabilities: _log_odds(probabilities) - black,
+        lambda probabilities: tf.exp(tf.minimum(_log_odds(probabilities) - whole, 80.0)),
         images,
         penultimate_layer=classifier.evidence_layer(model),
         seek_penultimate_conv_layer=False,

@@ -8,6 +8,7 @@ breaks tf-keras-vis.
 from __future__ import annotations
 
 import random
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,7 +138,9 @@ def _take_over(model: keras.Model, path: Path) -> None:
 def _load_h5(model: keras.Model, path: Path) -> None:
     body = keras.Model(model.inputs[0], _layer(model, POOL).output)
     try:
-        body.load_weights(path, skip_mismatch=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # Keras only warns of layers that it leaves as they are
+            body.load_weights(path, skip_mismatch=False)
     except Exception as error:
         raise errors.BadConfig(
             f"{path} does not fit {model.name}: {error} Give weights of the same backbone."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 import numpy as np
@@ -15,12 +14,13 @@ from training import calibrate, operating, report, summary
 from training.evaluation import FILE, Evaluation
 from training.manifest import Manifest
 from training.operating import Choice, Rule
-from training.outputs import Network, image_pixels
+from training.outputs import Network
+from training.pipeline import Pixels
 from training.runs import Run
 from training.summary import SEED, Measured, Seen
 from zoo import errors
 from zoo.bundles import sha256_of
-from zoo.cards import Calibration, InputSpec, ReferenceEmbedding
+from zoo.cards import Calibration, ReferenceEmbedding
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -38,7 +38,7 @@ def evaluate(run: Run, *, force: bool = False, console: Console | None = None) -
 
     Raises:
         BadRun: the run is not finished, or a split is empty.
-        BadImage: an image of the run cannot be read any more.
+        BadManifest: an image or a mask of the run cannot be read any more.
     """
     console = console or Console(quiet=True)
     earlier = None if force else previous(run)
@@ -63,16 +63,14 @@ def previous(run: Run) -> Evaluation | None:
 def measure(run: Run, console: Console) -> Measured:
     """Runs the network over the three splits and works out every number; writes nothing."""
     splits = {name: run.split(name) for name in ("train", "val", "test")}
+    pixels = {name: run.pixels(name, console=console) for name in splits}
     for name, manifest in splits.items():
         if not len(manifest):
             raise errors.BadRun(
                 f"The split {name!r} of {run.path} has no image. Train again with a split that has one."
             )
     network, size = Network(run.model()), run.config.batch_size
-    said = {
-        name: network(_shown(manifest, run.spec, size, name, console), maps=name == "test")
-        for name, manifest in splits.items()
-    }
+    said = {name: network(_batches(pixels[name], size, name, console), maps=name == "test") for name in splits}
     fitted = calibrate.fit(
         said["val"].logits, splits["val"].labels, exclusive=run.task.kind.exclusive, method=run.config.calibration
     )
@@ -81,6 +79,7 @@ def measure(run: Run, console: Console) -> Measured:
         task=run.task,
         spec=run.spec,
         test=splits["test"],
+        pixels=pixels["test"],
         evidence=said["test"].evidence,
         raw=calibrate.probabilities(said["test"].logits, Calibration(), run.task.kind),
         probability=calibrate.probabilities(said["test"].logits, fitted, run.task.kind),
@@ -106,15 +105,10 @@ def reference(embedding: FloatArray) -> ReferenceEmbedding:
     )
 
 
-def _shown(
-    manifest: Manifest, spec: InputSpec, size: int, name: str, console: Console
-) -> Iterator[npt.NDArray[np.uint8]]:
+def _batches(pixels: Pixels, size: int, name: str, console: Console) -> Iterator[Pixels]:
     """Batches uint8 [b, H, W, C] of a split, with a progress bar."""
-    starts = range(0, len(manifest), size)
-    with ThreadPoolExecutor(2) as pool:
-        for start in track(starts, f"Looking at {name}", console=console, transient=True):
-            files = manifest.files[start : start + size]
-            yield np.stack(list(pool.map(lambda path: image_pixels(path, spec), files)))
+    for start in track(range(0, len(pixels), size), f"Looking at {name}", console=console, transient=True):
+        yield pixels[start : start + size]
 
 
 def _digest(run: Run) -> str:

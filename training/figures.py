@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import matplotlib
-import matplotlib.style
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ DASHES = ("-", "--", "-.", ":")
 _INK, _FAINT = "#1c2733", "#c3c9d1"  # become currentColor and var(--line) in the SVG
 _STYLE = {
     "font.family": "sans-serif",
-    "font.size": 10,
+    "font.size": 11,
     "axes.edgecolor": _FAINT,
     "axes.labelcolor": _INK,
     "axes.spines.top": False,
@@ -41,6 +41,20 @@ _STYLE = {
     "legend.frameon": False,
     "svg.fonttype": "none",
 }
+
+
+Drawn = TypeVar("Drawn", bound=Callable[..., "Plot"])
+
+
+def _styled(draw: Drawn) -> Drawn:
+    """Draws in our style, and leaves everybody else's alone."""
+
+    @wraps(draw)
+    def styled(*given: Any) -> Plot:
+        with matplotlib.rc_context(_STYLE):
+            return draw(*given)
+
+    return cast(Drawn, styled)
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,7 @@ def known(scores: Scores, label: int) -> tuple[FloatArray, FloatArray]:
     return scores.probability[kept, label], scores.truth[kept, label]
 
 
+@_styled
 def roc(scores: Scores) -> Plot:
     """Sensitivity against 1 - specificity for every label."""
     figure, axes = _square("1 - specificity", "sensitivity")
@@ -95,10 +110,11 @@ def roc(scores: Scores) -> Plot:
         positive, negative = _tallies(*known(scores, label))
         if positive.any() and negative.any():
             axes.plot(_rising(negative), _rising(positive), label=name, **_line(label))
-    axes.legend(loc="lower right", fontsize=9)
+    _legend(axes, "lower right")
     return _finish(figure, "roc", "ROC", "The closer to the top left, the better; the diagonal is guessing.")
 
 
+@_styled
 def precision_recall(scores: Scores) -> Plot:
     """Precision against sensitivity for every label, with the share of positives as the floor of each."""
     figure, axes = _square("sensitivity (recall)", "precision (positive predictive value)")
@@ -110,29 +126,32 @@ def precision_recall(scores: Scores) -> Plot:
             axes.step(_rising(positive)[1:], precision, where="pre", label=name, **_line(label))
             share = positive.sum() / shown[-1]
             axes.plot([0, 1], [share, share], color=_line(label)["color"], linewidth=0.7, alpha=0.5)
-    axes.legend(loc="lower left", fontsize=9)
+    _legend(axes, "lower left")
     return _finish(
         figure, "precision-recall", "Precision and recall", "The thin lines are the shares of positives: guessing."
     )
 
 
+@_styled
 def reliability(scores: Scores) -> Plot:
     """What was promised against what happened, before and after calibration, all labels pooled."""
     figure, axes = _square("probability given", "share that came true")
     axes.plot([0, 1], [0, 1], color=_FAINT, linewidth=1)
-    for column, (name, probability) in enumerate([("before", scores.raw), ("after", scores.probability)]):
+    for place, (name, probability) in enumerate([("after", scores.probability), ("before", scores.raw)]):
         claims = calibrate.claims(probability, scores.truth, exclusive=scores.exclusive)
-        pooled = [np.concatenate(part) for part in zip(*claims, strict=True)] or [np.empty(0)] * 2
-        table = calibrate.reliability(pooled[0], pooled[1])
-        axes.plot(table[:, 0], table[:, 1], label=f"{name} calibration", alpha=0.8, **_line(1 - column))
-        size = 12 + 150 * table[:, 2] / max(1, len(pooled[0]))
-        axes.scatter(table[:, 0], table[:, 1], s=size, color=_line(1 - column)["color"], alpha=0.8)
-    axes.legend(loc="upper left", fontsize=9)
+        pooled = [np.concatenate(part) for part in zip(*claims, strict=True)]
+        if pooled:
+            _dots(axes, calibrate.reliability(pooled[0], pooled[1]), f"{name} calibration", after=place == 0)
+    _legend(axes, "upper left")
     which = "The probability of the leading label" if scores.exclusive else "All labels pooled"
-    note = f"{which}, in 15 bins; the larger the dot, the more images. On the diagonal 80 % means 80 %."
+    note = (
+        f"{which}, in 15 bins; the larger the dot, the more answers; the bars are 95 % (Wilson). "
+        "On the diagonal, of those given 80 %, 80 % have it."
+    )
     return _finish(figure, "reliability", "Reliability", note)
 
 
+@_styled
 def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Plot:
     """How often the label of the row was answered as the label of the column."""
     figure = Figure(figsize=(1.6 + 0.95 * len(labels), 1.2 + 0.8 * len(labels)))
@@ -140,10 +159,11 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Plot:
     _cells(axes, np.array(counts, float), labels, labels)
     axes.set_xlabel("answered")
     axes.set_ylabel("true")
-    note = "Images; the darker, the larger the share of the row."
+    note = "Numbers of images; the darker, the larger the share of the row."
     return _finish(figure, "confusion", "Confusion", note)
 
 
+@_styled
 def verdicts(labels: Sequence[str], counts: Sequence[Sequence[Sequence[int]]]) -> Plot:
     """For each label its own two-by-two table at the operating point: [[TN, FP], [FN, TP]]."""
     columns = min(len(labels), 3)
@@ -155,10 +175,11 @@ def verdicts(labels: Sequence[str], counts: Sequence[Sequence[Sequence[int]]]) -
         axes.set_title(name, fontsize=10)
         axes.set_ylabel("true" if place % columns == 0 else "")
     figure.supxlabel("answered at the operating point", fontsize=10, color=_INK)
-    note = "Images; the darker, the larger the share of the row."
+    note = "Numbers of images; the darker, the larger the share of the row."
     return _finish(figure, "confusion", "Confusion", note)
 
 
+@_styled
 def training_curves(series: dict[str, FloatArray], stages: Sequence[int]) -> Plot:
     """Training and validation loss over the epochs of all stages.
 
@@ -174,9 +195,26 @@ def training_curves(series: dict[str, FloatArray], stages: Sequence[int]) -> Plo
         axes.axvline(start - 0.5, color=_FAINT, linewidth=1, linestyle="--")
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(fontsize=9)
+    _legend(axes, "best")
     note = "Dashed lines part the stages." if len(stages) else ""
     return _finish(figure, "training", "Training", note)
+
+
+def _dots(axes: Axes, table: FloatArray, name: str, *, after: bool) -> None:
+    """A reliability table: filled with bars after calibration, hollow before."""
+    colour, size = _line(0 if after else 1)["color"], 15 + 160 * table[:, 2] / table[:, 2].sum()
+    if after:
+        ends = np.array([metrics.wilson(share, int(count)) for _, share, count in table])
+        axes.vlines(table[:, 0], ends[:, 0], ends[:, 1], color=colour, linewidth=1, alpha=0.6)
+    axes.scatter(
+        table[:, 0],
+        table[:, 1],
+        s=size,
+        label=name,
+        edgecolors=colour,
+        facecolors=colour if after else "none",
+        zorder=2,
+    )
 
 
 def _tallies(probability: FloatArray, truth: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -202,6 +240,11 @@ def _square(x: str, y: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def _legend(axes: Axes, where: str) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc=where, fontsize=9)
+
+
 def _cells(axes: Axes, counts: FloatArray, rows: Sequence[str], columns: Sequence[str]) -> None:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.25, aspect="auto")
@@ -219,7 +262,7 @@ def _finish(figure: Figure, name: str, title: str, note: str) -> Plot:
     figure.set_layout_engine("tight")
     png, svg = io.BytesIO(), io.BytesIO()
     figure.savefig(png, format="png", dpi=130, facecolor="white")
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+    with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
     return Plot(name, title, note, png.getvalue(), _themed(svg.getvalue().decode(), title))
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +29,7 @@ class Picture:
     Attributes:
         number: place in the test split, from 1.
         probability: of the label, calibrated.
-        strength: the strongest evidence for the label, in logits, which the heat map is scaled to.
+        strength: the strongest evidence for the label, in logits.
         plain, heated: JPEG data URIs of the picture, and of the picture under its heat map.
         outlined: whether a lesion mask is drawn on it.
     """
@@ -67,23 +66,30 @@ KINDS: dict[str, tuple[bool, bool, bool]] = {
 }
 
 
-def shelves(seen: Seen, label: int, result: LabelResult, show: Callable[[Path], Pixels]) -> tuple[Shelf, ...]:
+def shelves(seen: Seen, label: int, result: LabelResult) -> tuple[Shelf, ...]:
     """A label's gallery.
 
     Mistakes are shown worst first; what was right is drawn at random (seeded), so that nothing is picked to please.
+    All maps share one scale, `full_heat`, so that weak evidence looks weak.
 
     Args:
         seen: the test split.
         label: which.
         result: its numbers; without an operating point there is nothing to tell hits from misses, and no gallery.
-        show: gives the pixels of a file as the network sees them, uint8 [H, W, C].
     """
     if result.operating_point is None:
         return ()
+    threshold, scale = result.operating_point.threshold, full_heat(seen.evidence[..., label])
+    chosen = {kind: choose(seen, label, kind, threshold) for kind in KINDS}
     return tuple(
-        Shelf(kind, len(rows), tuple(_picture(seen, label, int(row), show) for row in rows[:_SHOWN]))
-        for kind, rows in ((kind, choose(seen, label, kind, result.operating_point.threshold)) for kind in KINDS)
+        Shelf(kind, len(rows), tuple(_picture(seen, label, int(row), scale) for row in rows[:_SHOWN]))
+        for kind, rows in chosen.items()
     )
+
+
+def full_heat(evidence: npt.NDArray[np.float32]) -> float:
+    """The evidence that is drawn hottest: what the strongest place reaches in one image of ten; [N, h, w] in logits."""
+    return float(np.percentile(np.maximum(evidence, 0).max(axis=(1, 2)), 90)) or 1.0
 
 
 def choose(seen: Seen, label: int, kind: str, threshold: float) -> npt.NDArray[np.intp]:
@@ -97,11 +103,11 @@ def choose(seen: Seen, label: int, kind: str, threshold: float) -> npt.NDArray[n
     return np.random.default_rng(SEED).permutation(rows)
 
 
-def _picture(seen: Seen, label: int, row: int, show: Callable[[Path], Pixels]) -> Picture:
-    pixels = show(seen.test.files[row])
+def _picture(seen: Seen, label: int, row: int, scale: float) -> Picture:
+    pixels = seen.pixels[row]
     plain = _enlarged(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     heat, strength = overlay.heatmap(seen.evidence[row, ..., label])
-    heated = overlay.overlay(plain, heat, opacity=0.6)
+    heated = overlay.overlay(plain, np.minimum(heat * np.float32(strength / scale), 1), opacity=0.6)
     mask = _mask(seen, label, row)
     if mask is not None:
         heated[outline(_enlarged(mask.astype(np.uint8) * 255) >= 128)] = OUTLINE

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from zoo.cards import InputSpec
 from zoo.explain import evidence
-from zoo.imaging.image import read_file
-from zoo.imaging.preprocess import preprocess
 from zoo.models import classifier
 
 FloatArray = npt.NDArray[np.float32]
@@ -59,12 +55,3 @@ class Network:
         logits, embedding, features = self._taps(tf.constant(batch, tf.float32))
         kept = features.numpy() if maps else np.zeros((len(batch), 0, 0, len(self._kernel)), np.float32)
         return logits.numpy(), embedding.numpy(), evidence.evidence(kept, self._kernel)
-
-
-def image_pixels(path: Path, spec: InputSpec) -> npt.NDArray[np.uint8]:
-    """One image file as the network takes it, uint8 [H, W, C].
-
-    Raises:
-        BadImage: it cannot be read.
-    """
-    return preprocess(read_file(path), spec)

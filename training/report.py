@@ -14,7 +14,6 @@ import pandas as pd
 from training import figures, gallery
 from training.evaluation import FOLDER
 from training.figures import Plot, Scores
-from training.outputs import image_pixels
 from training.runs import Run
 from training.summary import Measured
 from zoo import errors
@@ -78,10 +77,7 @@ def _starts(history: pd.DataFrame) -> list[int]:
 def html(measured: Measured, drawn: list[Plot]) -> str:
     """The report as a page."""
     run, evaluation, seen = measured.run, measured.evaluation, measured.seen
-    shelves = {
-        label.name: gallery.shelves(seen, index, label, lambda path: image_pixels(path, seen.spec))
-        for index, label in enumerate(evaluation.labels)
-    }
+    shelves = {label.name: gallery.shelves(seen, index, label) for index, label in enumerate(evaluation.labels)}
     return _template().render(
         notice=RESEARCH_USE_ONLY,
         run=run,

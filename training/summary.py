@@ -30,6 +30,7 @@ class Seen:
         task: the question.
         spec: what the network takes.
         test: the images.
+        pixels: as the network took them, uint8 [N, H, W, C].
         evidence: [N, h, w, L].
         raw: probabilities before calibration, [N, L].
         probability: after it.
@@ -38,6 +39,7 @@ class Seen:
     task: Task
     spec: InputSpec
     test: Manifest
+    pixels: npt.NDArray[np.uint8]
     evidence: npt.NDArray[np.float32]
     raw: FloatArray
     probability: FloatArray

@@ -14,7 +14,7 @@ from PIL import Image
 
 from training import manifest, probe
 from training.config import RunConfig, Split
-from training.outputs import Network, image_pixels
+from training.outputs import Network
 from training.runs import Run
 from training.splits import assign
 from zoo.models import classifier
@@ -73,7 +73,7 @@ def make_run(folder: Path, kind: str = "multilabel") -> Run:
     run.write_json("environment.json", environment | {"grouped_by": images.grouped_by})
     run.write_split(images)
     score = _fit(run)
-    history = {"stage": ["probe", "2", "2"], "loss": [0.6, 0.5, 0.4], "val_loss": [0.7, 0.6, 0.5]}
+    history = {"stage": [2, 2, 3], "epoch": [1, 2, 1], "loss": [0.6, 0.5, 0.4], "val_loss": [0.7, 0.6, 0.5]}
     pd.DataFrame(history).to_csv(run.path / "history.csv", index=False)
     result = {"probe_score": score, "score": score, "score_name": "mean AUROC", "kept": "probe", "seconds": 1.0}
     run.write_json("result.json", result)
@@ -85,8 +85,7 @@ def _fit(run: Run) -> float:
     parts, network = [], Network(model)
     for name in ("train", "val"):
         images = run.split(name)
-        pixels = np.stack([image_pixels(path, run.spec) for path in images.files])
-        parts.append((network([pixels], maps=False).embedding, images.labels))
+        parts.append((network([run.pixels(name)], maps=False).embedding, images.labels))
     weights = np.ones((2, len(run.task.labels)))
     head = probe.fit(parts[0], parts[1], exclusive=run.task.kind.exclusive, weights=weights)
     classifier.head(model).set_weights([head.kernel, head.bias])

@@ -82,7 +82,8 @@ def plain_picture(screen: Pixels | None) -> None:
 
 def _controls(label: str, key: str, on: bool | None) -> tuple[bool, float]:
     """The map's switch and its opacity in [0, 1]; `on` is how it begins, None where there is no map."""
-    switch, slider = st.columns([0.55, 0.45], gap="medium", vertical_alignment="center")
+    with st.container(key="controls"):
+        switch, slider = st.columns([0.55, 0.45], gap="medium", vertical_alignment="center")
     shown = switch.toggle(
         label,
         value=bool(on),

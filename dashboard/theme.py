@@ -76,7 +76,8 @@ STYLE = """<style>
 .stSidebar [data-testid="stSidebarHeader"] { height: 2.6rem; min-height: 0; padding-block: .4rem; margin: 0; }
 .stSidebar [data-testid="stSidebarUserContent"] { padding-top: 0; }
 .stHtml p { margin: 0; }
-.stSlider { margin-bottom: -.7rem; }
+.st-key-controls { min-height: 64px; }
+.st-key-controls .stSlider { margin-bottom: -.7rem; }
 .ks-head { display: flex; flex-wrap: wrap; align-items: baseline; gap: .1rem .9rem; }
 .ks-head h1 { font-size: 1.55rem; font-weight: 650; letter-spacing: -.01em; padding: 0; margin: 0; }
 .ks-head p { color: var(--ks-soft); }

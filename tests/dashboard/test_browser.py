@@ -19,9 +19,13 @@ from dashboard import launch
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request
 
+    from serving.server import Gateway
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "build" / "demo"
+TRAINED = sorted((DEMO / "registry").glob("*/*/saved_model.pb"))
 SCREENSHOTS = ROOT / "build" / "screenshots"
 CHROMIUM = "/usr/bin/chromium"
 QUIET = [
@@ -70,6 +74,20 @@ def serve() -> Iterator[Callable[[str, Path], str]]:
 @pytest.fixture(scope="module")
 def address(serve: Callable[[str, Path], str], gateway, samples: Path) -> str:
     return serve(gateway.address, samples)
+
+
+@pytest.fixture
+def demo_gateway(start_gateway: Callable[..., Gateway]) -> Iterator[str]:
+    """A gateway on the model that `make demo` trained; the README's picture should not be of random weights."""
+    from serving.modelserver.options import Options
+    from serving.modelserver.server import create_server
+
+    name = TRAINED[-1].parts[-3]
+    server = create_server(Options(model_name=name, model_base_path=str(DEMO / "registry" / name), port=0))
+    server.start()
+    assert server.wait_until_settled(60)
+    yield start_gateway(DEMO / "registry", server.port).address
+    server.stop(0)
 
 
 def visit(browser: Browser, address: str, *, width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
@@ -121,14 +139,24 @@ def test_from_a_sample_to_findings_overlay_and_grad_cam(browser, address):
 
     page.get_by_role("tab", name="Findings").click()
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / "dashboard.png")
+    page.screenshot(path=SCREENSHOTS / "dashboard.png", animations="disabled")
     assert requests == []
+    page.close()
+
+
+@pytest.mark.skipif(not (TRAINED and (DEMO / "samples").is_dir()), reason="no trained model: `make demo` leaves one")
+def test_the_trained_model_of_the_demo_has_its_picture_taken(browser, serve, demo_gateway: str):
+    page = visit(browser, serve(demo_gateway, DEMO / "samples"), height=960)
+    take_sample(page)
+    page.locator(".stSlider").wait_for()
+    page.screenshot(path=SCREENSHOTS / "dashboard.png", animations="disabled")
     page.close()
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1280, 900, "light"), (1920, 1080, "dark")])
 def test_nothing_moves_and_nothing_sticks_out(browser, address, width, height, scheme):
     page = visit(browser, address, width=width, height=height, scheme=scheme)
+    page.get_by_text("How to begin").wait_for()
     before = page.locator(".ks-screen").first.bounding_box()
     take_sample(page)
     assert page.locator(".ks-screen").first.bounding_box() == before

@@ -8,7 +8,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-fast check format proto bench screenshots clean
+.PHONY: help install install-dev demo test test-fast check format proto docs bench screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ format: $(VENV)/.dev  ## let ruff tidy up
 PROTO := serving/proto/kerascope/v1/inference.proto
 proto: $(VENV)/.dev  ## generate the gateway's code from its proto
 	$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. --grpc_python_out=. $(PROTO)
+
+docs: $(VENV)/.dev  ## write the reference pages from the code
+	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.dev  ## speed, as ratios against a peer in the same run
 	$(BIN)/python -m benchmarks

@@ -89,9 +89,12 @@ def serve(
 ) -> None:
     """Serve SavedModels as TensorFlow Serving would, with its flags."""
     flags = dict(locals())
+    import logging
+
     from serving.modelserver.options import Options
     from serving.modelserver.server import run
 
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     raise typer.Exit(run(Options(**flags)))
 
 

@@ -156,10 +156,10 @@ def right_answers(probability: FloatArray, truth: FloatArray, thresholds: Sequen
 
 def _cautions(test: Manifest, labels: Sequence[LabelResult], calibration: Calibration) -> Iterator[str]:
     """What the reader should hold against the numbers."""
-    if test.grouped_by == "image":
+    if not test.grouped_by.startswith("patient"):
         yield (
-            "The manifest names no patients. Pictures of one patient may lie in training and in test, which flatters "
-            "every number, and the intervals take each image for a patient of its own, which makes them too narrow."
+            f"The manifest names no patients; the splits are kept apart by {test.grouped_by}. Pictures of one patient may "
+            "lie in training and in test, which flatters every number and makes the intervals too narrow."
         )
     for column, label in enumerate(labels):
         yield from _about(label, test, test.labels[:, column])

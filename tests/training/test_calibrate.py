@@ -209,3 +209,11 @@ def test_reliability_bins_are_a_fifteenth_wide():
     # 1/15 = 0.0667: 0 and 0.05 share the first bin, 0.07 opens the second, 1 is in the last.
     table = calibrate.reliability(np.array([0.0, 0.05, 0.07, 1.0]), np.array([0.0, 1.0, 0.0, 1.0]))
     np.testing.assert_allclose(table, [[0.025, 0.5, 2], [0.07, 0, 1], [1, 1, 1]])
+
+
+def test_an_image_that_was_not_drawn_does_not_move_the_threshold():
+    # Without the negative at 0.3 the neighbours of the cut are 0.2 and 0.6.
+    probability, truth = np.array([0.2, 0.3, 0.6]), np.array([0.0, 0.0, 1.0])
+    weights = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
+    found = operating.thresholds(probability, truth, weights, Rule("youden"))
+    np.testing.assert_allclose(found, [0.45, 0.4])

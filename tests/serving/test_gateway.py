@@ -274,6 +274,13 @@ def test_a_bundle_still_being_copied_is_taken_once_it_is_complete(
         assert client.analyze(png, model=TINY).findings
 
 
+def test_a_model_taken_out_of_the_registry_is_no_longer_healthy(own_registry, model_server, start_gateway):
+    gateway = start_gateway(own_registry, model_server.port)
+    assert health(gateway, TINY) == SERVING
+    shutil.rmtree(own_registry / TINY)
+    assert until(lambda: health(gateway, TINY) == health(gateway, f"{TINY}/1") == NOT_SERVING)
+
+
 def test_reflection_tells_the_api(gateway):
     with grpc.insecure_channel(gateway.address) as channel:
         services = ProtoReflectionDescriptorDatabase(channel).get_services()

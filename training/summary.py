@@ -158,8 +158,8 @@ def _cautions(test: Manifest, labels: Sequence[LabelResult], calibration: Calibr
     """What the reader should hold against the numbers."""
     if not test.grouped_by.startswith("patient"):
         yield (
-            f"The manifest names no patients; the splits are kept apart by {test.grouped_by}. Pictures of one patient may "
-            "lie in training and in test, which flatters every number and makes the intervals too narrow."
+            f"The manifest names no patients; the splits are kept apart by {test.grouped_by}. Pictures of one patient "
+            "may lie in training and in test, which flatters every number and makes the intervals too narrow."
         )
     for column, label in enumerate(labels):
         yield from _about(label, test, test.labels[:, column])

@@ -53,9 +53,13 @@ def _state() -> None:
     look = fresh or gateway.look()
     text, ready = _in_words(look)
     st.html(markup.state(text, ready=ready))
-    if fresh is None and st.session_state.get("signature") != look.signature:
+    if fresh is None and (st.session_state.get("signature") != look.signature or (ready and _waiting())):
         st.rerun()
     st.session_state["signature"] = look.signature
+
+
+def _waiting() -> bool:
+    return bool(st.session_state.pop(session.WAITING, False))
 
 
 def _in_words(look: gateway.Look) -> tuple[str, bool]:

@@ -17,9 +17,16 @@ from zoo.results import Analysis, Explanation, Finding, Method
 OPACITY = "opacity"
 
 
-def trouble(error: errors.KerascopeError) -> None:
-    """Why there is no result and what to do."""
-    st.html(markup.trouble(words.trouble(error)))
+def trouble(error: errors.KerascopeError, again: str = "") -> None:
+    """Why there is no result and what to do.
+
+    Args:
+        again: key of a button that tries again where that may help; empty for none.
+    """
+    told = words.trouble(error)
+    st.html(markup.trouble(told))
+    if told.passes and again:
+        st.button("Try again", key=again)
 
 
 def findings(analysis: Analysis, card: ModelCard, chosen_key: str) -> None:

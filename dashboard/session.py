@@ -17,6 +17,7 @@ from zoo.results import Analysis, Explanation, Method
 
 UPLOAD = "upload"
 SAMPLE = "sample"
+WAITING = "waiting"  # True where the page has to be drawn again once a model answers
 Outcome = Analysis | errors.KerascopeError
 
 
@@ -116,6 +117,7 @@ def analysis(study: Study, model: str, version: int) -> Outcome:
     if (model, version) in study.outcomes:
         return study.outcomes[model, version]
     outcome: Outcome = gateway.attempt(lambda: gateway.client().analyze(study.data, model=model, version=version))
+    st.session_state[WAITING] = isinstance(outcome, errors.ModelNotReady)
     if isinstance(outcome, (Analysis, errors.BadImage, errors.ImageRefused)):
         study.outcomes[model, version] = outcome
     return outcome

@@ -28,7 +28,7 @@ def page() -> None:
     with picture:
         panels.plain_picture(study.screen if study else None)
     with answer:
-        panels.trouble(card if isinstance(card, errors.KerascopeError) else frame.error or _no_models())
+        panels.trouble(card if isinstance(card, errors.KerascopeError) else frame.error or _no_models(), "again")
 
 
 def _no_models() -> errors.ModelNotReady:
@@ -71,7 +71,7 @@ def _studied(
         with picture:
             panels.plain_picture(study.screen)
         with said:
-            panels.trouble(outcome if isinstance(outcome, errors.KerascopeError) else _unseen())
+            panels.trouble(outcome if isinstance(outcome, errors.KerascopeError) else _unseen(), "again")
         compared.html('<p class="ks-soft">There is no finding to compare.</p>')
         return
     key = f"{study.key}-{model.name}-{model.version}"

@@ -171,8 +171,8 @@ def test_a_model_server_that_is_away_is_asked_again(page, canned):
     assert "no model answers" in page.text
     assert "No answer for now" in page.text
     canned.servicer.ready = True
-    page.run()
-    assert "The model finds effusion" in page.text
+    page.app.button(key="again").click()
+    assert "The model finds effusion" in page.run().text
 
 
 def test_a_bug_ends_as_a_reference_without_its_message(page, monkeypatch, caplog):

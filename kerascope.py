@@ -117,6 +117,7 @@ def gateway(
 def predict(
     file: Annotated[Path, typer.Argument(help="A DICOM, PNG or JPEG file.")],
     model: Annotated[str, typer.Option(help="A model's name.")],
+    version: Annotated[int, typer.Option(help="0 for the newest.")] = 0,
     gateway: Address = "localhost:50051",
     overlay: Annotated[Optional[Path], typer.Option(help="Write the leading finding's heat map here, PNG.")] = None,  # noqa: UP045
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -124,7 +125,7 @@ def predict(
     """Ask a gateway about one image."""
     from serving.predict import predict as ask
 
-    ask(file, model=model, gateway=gateway, overlay=overlay, json=json)
+    ask(file, model=model, version=version, gateway=gateway, overlay=overlay, json=json)
 
 
 @app.command()

@@ -98,10 +98,9 @@ def _check(dataset: Dataset, max_pixels: int) -> None:
 
 
 def _check_pixels(dataset: Dataset) -> None:
-    photometric = dataset.PhotometricInterpretation
-    if photometric not in GREY + COLOUR:
+    if dataset.PhotometricInterpretation not in GREY + COLOUR:
         raise errors.BadImage(
-            f"(0028,0004) Photometric Interpretation is {str(photometric)[:16]!r}; read are {', '.join(GREY + COLOUR)} "
+            f"(0028,0004) Photometric Interpretation is none of {', '.join(GREY + COLOUR)}, which are read "
             "(PS3.3 C.7.6.3.1.2).",
             Reason.UNSUPPORTED_PIXELS,
         )
@@ -229,8 +228,8 @@ def window(values: FloatArray, centre: float, width: float, function: str = "LIN
     """
     if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID") or width <= 0 or (function == "LINEAR" and width < 1):
         raise errors.BadImage(
-            f"(0028,1056) VOI LUT Function {function[:16]!r} with (0028,1051) Window Width {width:g} is not allowed "
-            "(PS3.3 C.11.2.1.2 and C.11.2.1.3).",
+            f"(0028,1051) Window Width is {width:g}, or (0028,1056) VOI LUT Function is none of LINEAR (width 1 or more), "
+            "LINEAR_EXACT and SIGMOID (width above 0) (PS3.3 C.11.2.1.2 and C.11.2.1.3).",
             Reason.UNSUPPORTED_PIXELS,
         )
     if function == "SIGMOID":

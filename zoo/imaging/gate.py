@@ -13,6 +13,12 @@ MIN_SIDE = 32
 COLOUR_DIFFERENCE = 24
 COLOUR_SHARE = 0.05
 
+# Defined terms of Modality (PS3.3 C.7.3.1.1.1) that name pictures. Others are not quoted: they could be anything.
+MODALITIES = frozenset(
+    "AR BI BMD CFM CR CT DG DMS DX ECG EEG EMG EOG ES FSUS GM HD IO IVOCT IVUS KER LEN LS MG MR NM OAM OCT OP OPM OPT "
+    "OPTBSV OPTENF OPV OSS OT PA PT PX REG RF RG RTIMAGE SM TG US VA XA XAPROTOCOL XC".split()
+)
+
 
 def check(image: Image, spec: InputSpec) -> None:
     """Lets a picture through, or says why not.
@@ -41,8 +47,9 @@ def check(image: Image, spec: InputSpec) -> None:
 
 def _check_modality(image: Image, spec: InputSpec) -> None:
     if image.modality and spec.modalities and image.modality not in spec.modalities:
+        found = repr(image.modality) if image.modality in MODALITIES else "none that PS3.3 C.7.3.1.1.1 defines"
         raise errors.ImageRefused(
-            f"(0008,0060) Modality is {image.modality[:16]!r}; this model reads {', '.join(spec.modalities)}. "
+            f"(0008,0060) Modality is {found}; this model reads {', '.join(spec.modalities)}. "
             "Choose a model for this modality.",
             Reason.WRONG_MODALITY,
         )

@@ -75,7 +75,7 @@ def read(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXEL
     if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
         return _read_picture(data, max_pixels)
     raise errors.BadImage(
-        f"The file is none of DICOM, PNG and JPEG (it begins with {data[:4].hex(' ')}). "
+        "The file is none of DICOM, PNG and JPEG, by its first bytes. "
         "A DICOM file has 'DICM' at byte 128 (PS3.10 section 7.1).",
         Reason.NOT_AN_IMAGE,
     )

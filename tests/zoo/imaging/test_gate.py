@@ -58,3 +58,9 @@ def test_a_colour_model_takes_colour():
 def test_the_refusal_says_what_was_found_and_what_was_expected():
     with pytest.raises(errors.ImageRefused, match=r"Modality is 'CT'; this model reads CR, DX"):
         check(image(modality="CT"), CHEST)
+
+
+def test_what_is_no_modality_is_not_quoted():
+    with pytest.raises(errors.ImageRefused, match=r"Modality is none that") as caught:
+        check(image(modality="DOE^JANE"), CHEST)
+    assert "DOE" not in str(caught.value)

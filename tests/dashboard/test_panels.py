@@ -38,6 +38,12 @@ def test_findings_are_read_by_verdict_then_by_probability():
     assert order == ["effusion", "nodule", "pneumothorax", "consolidation", "cardiomegaly"]
 
 
+def test_an_unsure_finding_is_read_before_an_absent_one_that_is_more_probable():
+    strict = POINT.model_copy(update={"threshold": 0.9, "not_sure": (0.8, 0.95)})
+    findings = [finding("absent", 0.6, strict), finding("unsure", 0.35), finding("unrated", 0.7, None)]
+    assert [f.label for f in words.in_order(findings)] == ["unsure", "unrated", "absent"]
+
+
 def test_the_headline_names_what_is_present_then_what_is_unsure():
     said = words.headline(analysis(PHANTOM_CHEST), card(PHANTOM_CHEST))
     assert said == (

@@ -92,6 +92,11 @@ def full_heat(evidence: npt.NDArray[np.float32]) -> float:
     return float(np.percentile(np.maximum(evidence, 0).max(axis=(1, 2)), 90)) or 1.0
 
 
+def heat(evidence: npt.NDArray[np.float32], scale: float) -> npt.NDArray[np.float32]:
+    """What speaks for a label, [h, w] in [0, 1], as a share of `scale`."""
+    return np.clip(evidence / np.float32(scale), 0, 1)
+
+
 def choose(seen: Seen, label: int, kind: str, threshold: float) -> npt.NDArray[np.intp]:
     """Rows of the test split that are of this kind, in the order in which they deserve to be shown."""
     holds, answered, worst_first = KINDS[kind]
@@ -106,15 +111,15 @@ def choose(seen: Seen, label: int, kind: str, threshold: float) -> npt.NDArray[n
 def _picture(seen: Seen, label: int, row: int, scale: float) -> Picture:
     pixels = seen.pixels[row]
     plain = _enlarged(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    heat, strength = overlay.heatmap(seen.evidence[row, ..., label])
-    heated = overlay.overlay(plain, np.minimum(heat * np.float32(strength / scale), 1), opacity=0.6)
+    evidence = seen.evidence[row, ..., label]
+    heated = overlay.overlay(plain, heat(evidence, scale), opacity=0.6)
     mask = _mask(seen, label, row)
     if mask is not None:
         heated[outline(_enlarged(mask.astype(np.uint8) * 255) >= 128)] = OUTLINE
     return Picture(
         number=row + 1,
         probability=float(seen.probability[row, label]),
-        strength=strength,
+        strength=max(0.0, float(evidence.max())),
         plain=data_uri(plain),
         heated=data_uri(heated),
         outlined=mask is not None,

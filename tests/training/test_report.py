@@ -57,6 +57,7 @@ def test_weak_evidence_is_drawn_weaker_than_strong():
     evidence = np.arange(11, dtype=np.float32)[:, None, None] * np.ones((1, 2, 2), np.float32)
     assert gallery.full_heat(evidence) == pytest.approx(9)
     assert gallery.full_heat(-evidence) == 1.0
+    np.testing.assert_allclose(gallery.heat(np.array([[-3.0, 3.0, 12.0]], np.float32), 9.0), [[0, 1 / 3, 1]], rtol=1e-6)
 
 
 def page_without_data(page: str) -> str:

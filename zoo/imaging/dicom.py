@@ -228,8 +228,8 @@ def window(values: FloatArray, centre: float, width: float, function: str = "LIN
     """
     if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID") or width <= 0 or (function == "LINEAR" and width < 1):
         raise errors.BadImage(
-            f"(0028,1051) Window Width is {width:g}, or (0028,1056) VOI LUT Function is none of LINEAR (width 1 or more), "
-            "LINEAR_EXACT and SIGMOID (width above 0) (PS3.3 C.11.2.1.2 and C.11.2.1.3).",
+            f"(0028,1051) Window Width is {width:g} and (0028,1056) VOI LUT Function not one that allows it: LINEAR "
+            "takes 1 or more, LINEAR_EXACT and SIGMOID more than 0 (PS3.3 C.11.2.1.2 and C.11.2.1.3).",
             Reason.UNSUPPORTED_PIXELS,
         )
     if function == "SIGMOID":

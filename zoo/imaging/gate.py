@@ -15,7 +15,8 @@ COLOUR_SHARE = 0.05
 
 # Defined terms of Modality (PS3.3 C.7.3.1.1.1) that name pictures. Others are not quoted: they could be anything.
 MODALITIES = frozenset(
-    [
+    # fmt: off
+    (
         "AR",
         "BI",
         "BMD",
@@ -55,7 +56,6 @@ MODALITIES = frozenset(
         "PA",
         "PT",
         "PX",
-        "REG",
         "RF",
         "RG",
         "RTIMAGE",
@@ -64,9 +64,9 @@ MODALITIES = frozenset(
         "US",
         "VA",
         "XA",
-        "XAPROTOCOL",
         "XC",
-    ]
+    )
+    # fmt: on
 )
 
 

@@ -61,6 +61,6 @@ def test_the_refusal_says_what_was_found_and_what_was_expected():
 
 
 def test_what_is_no_modality_is_not_quoted():
-    with pytest.raises(errors.ImageRefused, match=r"Modality is none that") as caught:
+    with pytest.raises(errors.ImageRefused, match=r"Modality is none of") as caught:
         check(image(modality="DOE^JANE"), CHEST)
     assert "DOE" not in str(caught.value)

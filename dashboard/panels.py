@@ -106,9 +106,8 @@ def _evidence_caption(finding: Finding, strength: float) -> str:
     name = escape(words.spoken(finding.label).lower())
     if strength <= 0:
         return f"Nothing in this picture speaks for {name} (raw strength 0)."
-    where = words.place(*finding.peak)
     return (
-        f"<b>Raw strength {strength:.2f}</b> (in logits, at the strongest place: {where} of the picture). "
+        f"<b>Raw strength {strength:.2f}</b> (in logits, at the strongest place: {finding.place} of the picture). "
         f"{words.NOT_AN_OUTLINE}"
     )
 

@@ -112,16 +112,6 @@ def _absent(absent: list[Finding], analysis: Analysis) -> str:
     return f"The model finds none of the {len(absent)} things it looks for: each is below its operating point."
 
 
-def place(x: float, y: float) -> str:
-    """Where in the picture a point lies, of nine places; x and y are fractions of it from its upper left corner.
-
-    The picture's sides, not the patient's: on a frontal radiograph they are swapped.
-    """
-    row = ("upper", "middle", "lower")[min(2, int(3 * y))]
-    column = ("left", "centre", "right")[min(2, int(3 * x))]
-    return "centre" if (row, column) == ("middle", "centre") else f"{row} {column}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Trouble:
     """What a person is told when there is no result.

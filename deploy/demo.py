@@ -27,7 +27,6 @@ from rich.panel import Panel
 from rich.table import Table
 
 from serving.client import Client
-from serving.predict import place
 from zoo import errors
 from zoo.bundles import Bundle, Registry
 from zoo.cards import RESEARCH_USE_ONLY
@@ -194,7 +193,7 @@ def show_analysis(analysis: Analysis, sample: Path) -> None:
         )
         text += f"\nPresent from {point.threshold:.2f}; there sensitivity {sensitivity}, specificity {specificity}"
     if finding.verdict is not Verdict.ABSENT:
-        text += f"\nThe evidence is strongest in the {place(finding)}"
+        text += f"\nThe evidence is strongest in the {finding.place} of the picture"
     console.print(
         Panel(f"{text}\n[dim]{analysis.notice}", title=f"{sample.name}, never seen in training", expand=False)
     )

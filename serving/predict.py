@@ -60,16 +60,6 @@ def predict(
         show(analysis, console, overlay)
 
 
-def place(finding: Finding) -> str:
-    """Where the evidence for a finding peaks, in words: a ninth of the picture, as the picture is seen."""
-    x, y = finding.peak
-    row = ("upper", "middle", "lower")[min(int(3 * y), 2)]
-    column = ("left", "centre", "right")[min(int(3 * x), 2)]
-    if (row, column) == ("middle", "centre"):
-        return "centre of the picture"
-    return f"{row} {column} of the picture"
-
-
 def show(analysis: Analysis, console: Console, overlay: Path | None = None) -> None:
     """Prints an analysis as a table, with its notice."""
     made_by, image = analysis.provenance, analysis.image
@@ -82,7 +72,8 @@ def show(analysis: Analysis, console: Console, overlay: Path | None = None) -> N
     console.print("Below each threshold its not-sure zone; below each measure its 95 % interval on the test split.")
     leading = analysis.leading
     console.print(
-        f"Leading: {leading.label}, {leading.verdict.value}; its evidence peaks in the {place(leading)}.", markup=False
+        f"Leading: {leading.label}, {leading.verdict.value}; its evidence peaks in the {leading.place} of the picture.",
+        markup=False,
     )
     if overlay is not None:
         console.print(_about_overlay(leading, overlay), markup=False)
@@ -103,7 +94,7 @@ def _table(analysis: Analysis) -> Table:
             _threshold(point),
             _interval(point.sensitivity) if point else "",
             _interval(point.specificity) if point else "",
-            place(finding).removesuffix(" of the picture"),
+            finding.place,
         )
     return table
 
@@ -132,7 +123,7 @@ def _about_overlay(finding: Finding, overlay: Path) -> str:
     caution = "" if verdict is Verdict.PRESENT else f" The finding is {verdict.value}: read the map with care."
     return (
         f"Overlay in {overlay}: the heat shows where the evidence for {finding.label} lies, hottest in the "
-        f"{place(finding)}, {strength:.2f} logits at its peak. It is no outline of a lesion.{caution}"
+        f"{finding.place} of the picture, {strength:.2f} logits at its peak. It is no outline of a lesion.{caution}"
     )
 
 
@@ -171,7 +162,7 @@ def _finding_dict(finding: Finding) -> dict[str, object]:
         "logit": finding.logit,
         "verdict": finding.verdict.value,
         "operating_point": finding.operating_point.model_dump() if finding.operating_point else None,
-        "peak": {"x": x, "y": y, "place": place(finding)},
+        "peak": {"x": x, "y": y, "place": finding.place},
         "evidence": finding.evidence.tolist(),
     }
 

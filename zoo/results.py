@@ -60,6 +60,17 @@ class Finding:
         row, column = divmod(int(np.argmax(self.evidence)), columns)
         return (column + 0.5) / columns, (row + 0.5) / rows
 
+    @property
+    def place(self) -> str:
+        """The same in words: one of nine places of the picture.
+
+        The picture's sides, not the patient's: on a frontal radiograph they are swapped.
+        """
+        x, y = self.peak
+        row = ("upper", "middle", "lower")[min(int(3 * y), 2)]
+        column = ("left", "centre", "right")[min(int(3 * x), 2)]
+        return "centre" if (row, column) == ("middle", "centre") else f"{row} {column}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:

@@ -105,12 +105,6 @@ def test_the_overlay_begins_on_only_from_the_operating_point_up():
     assert not words.above(finding("nodule", 0.99, None))
 
 
-def test_a_place_is_named_by_the_pictures_own_sides():
-    assert words.place(0.1, 0.9) == "lower left"
-    assert words.place(0.5, 0.5) == "centre"
-    assert words.place(1.0, 0.0) == "upper right"
-
-
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_refusal_says_what_was_found_what_was_expected_and_what_to_do(reason):
     told = words.trouble(errors.ImageRefused("Modality is 'CT'.", reason))

@@ -13,6 +13,10 @@ POINT = OperatingPoint(
 )
 
 
+def finding(evidence: np.ndarray) -> Finding:
+    return Finding(label="x", probability=0.5, logit=0, verdict=Verdict.ABSENT, operating_point=None, evidence=evidence)
+
+
 @pytest.mark.parametrize(
     ("probability", "verdict"),
     [
@@ -41,7 +45,14 @@ def test_the_peak_is_the_middle_of_the_hottest_cell():
     # Row 1 of 2, column 3 of 4: x = 3.5 / 4, y = 1.5 / 2.
     evidence = np.zeros((2, 4), np.float32)
     evidence[1, 3] = 1
-    finding = Finding(
-        label="x", probability=0.5, logit=0, verdict=Verdict.ABSENT, operating_point=None, evidence=evidence
-    )
-    assert finding.peak == (0.875, 0.75)
+    assert finding(evidence).peak == (0.875, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "words"),
+    [(0, 6, "upper right"), (0, 3, "upper centre"), (3, 3, "centre"), (3, 0, "middle left"), (6, 0, "lower left")],
+)
+def test_a_place_is_said_as_the_picture_is_seen(row, column, words):
+    evidence = np.zeros((7, 7), np.float32)
+    evidence[row, column] = 1
+    assert finding(evidence).place == words

@@ -164,7 +164,10 @@ def errors_page() -> str:
         (f"`{kind.__name__}`", f"`{code.name}`", (inspect.getdoc(kind) or "").split("\n\n")[0])
         for kind, code in status.STATUS.items()
     ]
-    reasons = [(f"`{reason.value}`", REASONS[reason]) for reason in errors.Reason]
+    reasons = [
+        (f"`{reason.value}`", REASONS[reason] + ("" if raised(reason) else " (nothing raises it yet)"))
+        for reason in errors.Reason
+    ]
     return page(
         "Errors",
         "zoo/errors.py and serving/status.py",
@@ -176,6 +179,12 @@ def errors_page() -> str:
         f"was turned away, `{status.REASON_KEY}`, one of these:\n",
         table(("Reason", "Meaning"), reasons),
     )
+
+
+def raised(reason: errors.Reason) -> bool:
+    """Whether any code that reads or checks images names this reason."""
+    sources = (ROOT / "zoo" / "imaging").rglob("*.py")
+    return any(f"Reason.{reason.name}" in path.read_text(encoding="utf-8") for path in sources)
 
 
 def settings_page() -> str:

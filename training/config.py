@@ -109,8 +109,6 @@ class Stage(Section):
             weights need because their moving statistics are mean 0, variance 1, of no picture at all. `auto` is
             `train` where weights = "none", else `inference`.
         patience: epochs without a better validation score after which the stage ends.
-        average: share of the running mean of the weights that is kept at each step (exponential moving average);
-            0 for none.
     """
 
     epochs: int = Field(ge=1)
@@ -122,7 +120,6 @@ class Stage(Section):
     weight_decay: float = Field(default=0.0, ge=0)
     batch_norm: Literal["auto", "inference", "train"] = "auto"
     patience: int = Field(default=5, ge=1)
-    average: float = Field(default=0.0, ge=0, lt=1)
 
     @property
     def is_probe(self) -> bool:

@@ -16,8 +16,8 @@ from zoo import errors
 
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 HASH_SIDE = 16
-# Of 256 bits. Each of the 780 pictures of the breast ultrasound set lies either within 40 of its nearest other (the same
-# lesion again) or beyond 55 (a stranger), hardly one between. Radiographs are more alike: there, give patient_id.
+# Of 256 bits. Hardly one of the 780 pictures of the breast ultrasound set has its nearest other between 40 (the same
+# lesion again) and 60 bits away (a stranger). Radiographs are more alike: there, give patient_id.
 NEAR = 40
 
 Labels = npt.NDArray[np.float32]

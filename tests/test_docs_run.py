@@ -19,7 +19,7 @@ import pytest
 from tests.test_docs import DOCS, ROOT, blocks, commands
 
 # What the tutorial is run with here, so that it takes a minute; a reader waits a little longer for a better model.
-SMALLER = {"--patients 150 ": "--patients 24 ", "epochs = 12\n": "epochs = 1\n", "image_size = 96": "image_size = 64"}
+SMALLER = {"--patients 300 ": "--patients 24 ", "epochs = 20\n": "epochs = 1\n", "image_size = 128": "image_size = 64"}
 SERVICES = ("kerascope serve", "kerascope gateway")
 
 

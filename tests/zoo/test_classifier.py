@@ -71,7 +71,9 @@ def test_building_leaves_the_generator_of_others_alone():
 
 def test_layer_names_do_not_depend_on_what_was_built_before():
     spec = InputSpec(height=75, width=75, channels=1)
+    keras.layers.Conv2D(1, 1)  # takes the name "conv2d", and the next one takes "conv2d_1"
     first = [layer.name for layer in build("inceptionv3", spec).layers]
+    keras.layers.Conv2D(1, 1)
     assert [layer.name for layer in build("inceptionv3", spec).layers] == first
     assert "conv2d_7" in first
 

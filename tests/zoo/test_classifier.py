@@ -40,7 +40,6 @@ def test_the_small_cnn_keeps_a_grid_that_can_point():
 @pytest.mark.parametrize(
     ("backbone", "size", "layer", "maps"),
     [
-        ("small-cnn", 64, "stage3_relu", 96),
         ("mobilenetv2-0.35", 64, "out_relu", 1280),
         ("densenet121", 64, "relu", 1024),
         ("resnet50", 64, "conv5_block3_out", 2048),
@@ -84,9 +83,10 @@ def test_dropout_stands_before_the_head_and_only_where_asked_for():
 
 
 def test_the_backbone_is_all_between_input_and_pooling():
-    names = [layer.name for layer in classifier.backbone_layers(build(dropout=0.5))]
+    model = build(dropout=0.5)
+    names = [layer.name for layer in classifier.backbone_layers(model)]
     assert names[0] == "preprocess"
-    assert names[-1] == "stage3_relu"
+    assert names[-1] == classifier.evidence_layer(model)
     assert not {"pixels", "pool", "dropout", "logits"} & set(names)
 
 

@@ -37,9 +37,12 @@ def train(
 ) -> None:
     """Fine-tune a model; run again after a kill, it resumes."""
     from training.config import RunConfig
+
+    settings = RunConfig.load(config, set_ or [])
+    _load_tensorflow()
     from training.finetune import train as fine_tune
 
-    run = fine_tune(RunConfig.load(config, set_ or []), runs=runs, console=_console())
+    run = fine_tune(settings, runs=runs, console=_console())
     _say(f"Run: {run.path}\nNext: kerascope evaluate {run.path}")
 
 
@@ -49,6 +52,7 @@ def evaluate(
     force: Annotated[bool, typer.Option(help="Measure again what was measured before.")] = False,
 ) -> None:
     """Measure a run on its test split, calibrate it, and write the report."""
+    _load_tensorflow()
     from training.evaluate import evaluate as measure
     from training.runs import Run
 
@@ -62,6 +66,7 @@ def export(
     registry: RegistryFolder = Path("registry"),
 ) -> None:
     """Write a run as the next version of its bundle."""
+    _load_tensorflow()
     from training.publish import export_run
     from training.runs import Run
 
@@ -91,6 +96,8 @@ def serve(
     flags = dict(locals())
     import logging
 
+    _load_tensorflow()
+
     from serving.modelserver.options import Options
     from serving.modelserver.server import run
 
@@ -106,6 +113,7 @@ def gateway(
     port: Annotated[int, typer.Option(envvar="KERASCOPE_PORT", help="Port to listen on; 0 picks a free one.")] = 50051,
 ) -> None:
     """Answer hospital systems: images in, findings with their evidence out."""
+    _load_tensorflow()
     from serving.server import run
     from serving.settings import Settings
 
@@ -236,6 +244,21 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
         _say(f"kerascope {installed('kerascope')}")
         raise typer.Exit
+
+
+def _load_tensorflow() -> None:
+    """Imports TensorFlow without the lines its C++ prints to standard error before anyone can turn them off."""
+    import os
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 def _console():  # type: ignore[no-untyped-def]  # rich is imported only where something is drawn

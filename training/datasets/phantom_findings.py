@@ -15,14 +15,14 @@ import numpy as np
 from training.datasets.phantom_anatomy import Chest, smooth_step
 from training.datasets.phantom_physics import Map, Mask, add_tree, clouds, nearest, rod, zeros
 
-NODULE_MM = (6.0, 30.0)
+NODULE_MM = (14.0, 30.0)
 CARDIOMEGALY = 0.5  # cardiothoracic ratio above which a heart on a frontal radiograph counts as enlarged
 
 
 def pneumothorax(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
-    """Air between lung and chest wall, widest at the apex; the lung's edge is a fine line. 0.8 to 4 cm at the apex."""
+    """Air between lung and chest wall, widest at the apex; the lung's edge is a fine line. 2.2 to 6 cm at the apex."""
     grid, side = chest.grid, _side(rng)
-    gap, lower = float(rng.uniform(1.3, 4.0)), float(rng.uniform(0.2, 0.8))
+    gap, lower = float(rng.uniform(2.2, 6.0)), float(rng.uniform(0.3, 0.9))
     below = np.clip((grid.y - chest.habitus.apex) / 17.0, 0, 1)
     away = grid.x * side
     lateral = chest.outer - gap * (1 - (1 - lower) * below) * 0.8 - away
@@ -34,14 +34,14 @@ def pneumothorax(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
     chest.gas = chest.gas + share * before
     chest.lung = before * (1 - share)
     chest.vessels = chest.vessels * (1 - share)
-    chest.extra = chest.extra + 0.28 * here * np.exp(-np.square((edge - 0.05) / 0.07)) * (before > 0.4)
+    chest.extra = chest.extra + 0.45 * here * np.exp(-np.square((edge - 0.05) / 0.07)) * (before > 0.4)
     return np.asarray((here > 0.5) & (edge < 0.2) & (before > 0.4))
 
 
 def effusion(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
-    """Fluid at the base, 1.6 to 8 cm deep: it fills the costophrenic angle and climbs the chest wall in a meniscus."""
+    """Fluid at the base, 2 to 9 cm deep: it fills the costophrenic angle and climbs the chest wall in a meniscus."""
     grid, side = chest.grid, _side(rng)
-    depth = 1.6 + 6.5 * float(rng.beta(1.2, 2.2))
+    depth = 2.0 + 7.0 * float(rng.beta(1.2, 2.0))
     angle = _costophrenic(chest, side)
     away = grid.x * side
     rise = (1.0 + 0.3 * depth) * np.exp(-np.maximum(chest.outer - away, 0) / float(rng.uniform(1.6, 3.2)))
@@ -55,15 +55,15 @@ def effusion(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
 
 
 def consolidation(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
-    """Air spaces full of fluid: a fluffy patch 3 to 9 cm across, in which the airways stay open."""
+    """Air spaces full of fluid: a fluffy patch 4 to 9 cm across, in which the airways stay open."""
     grid = chest.grid
     x, y = _place(chest, rng, taken | (chest.heart > 0), 5.0)
-    across, tall, tilt = float(rng.uniform(2.0, 4.4)), float(rng.uniform(0.65, 1.25)), float(rng.uniform(0, np.pi))
+    across, tall, tilt = float(rng.uniform(2.2, 4.8)), float(rng.uniform(0.65, 1.25)), float(rng.uniform(0, np.pi))
     u = (grid.x - x) * np.cos(np.float32(tilt)) + (grid.y - y) * np.sin(np.float32(tilt))
     v = (grid.y - y) * np.cos(np.float32(tilt)) - (grid.x - x) * np.sin(np.float32(tilt))
     field = 1 - (np.square(u / across) + np.square(v / (across * tall))) + 0.5 * clouds(rng, grid.size, (8, 18, 44, 90))
     patch = smooth_step((field - 0.35) / 0.4) * (np.hypot(u, v) < 2.2 * across) * (grid.x * x > 0)
-    fill = float(rng.uniform(0.2, 0.6)) * patch * np.minimum(chest.lung, 11)
+    fill = float(rng.uniform(0.55, 0.95)) * patch * np.minimum(chest.lung, 11)
     fluid = np.maximum(fill - _airways(chest) * (patch > 0.3), 0)
     chest.lung = chest.lung - fluid
     return np.asarray(fluid > 0.1 * fluid.max())
@@ -77,18 +77,18 @@ def _airways(chest: Chest) -> Map:
 
 
 def nodule(chest: Chest, rng: np.random.Generator, taken: Mask) -> Mask:
-    """One to three balls of soft tissue in the lung, 6 to 30 mm across, a little out of round, some with calcium."""
+    """One to three balls of soft tissue in the lung, 14 to 30 mm across, a little out of round, with some calcium."""
     grid, mask = chest.grid, np.zeros_like(taken)
-    for _ in range(1 + int(rng.random() < 0.3) + int(rng.random() < 0.15)):
+    for _ in range(1 + int(rng.random() < 0.5) + int(rng.random() < 0.35)):
         x, y = _place(chest, rng, taken | mask | (chest.heart > 0), 4.0)
-        radius = float(NODULE_MM[0] + (NODULE_MM[1] - NODULE_MM[0]) * rng.beta(1.8, 1.6)) / 20
+        radius = float(NODULE_MM[0] + (NODULE_MM[1] - NODULE_MM[0]) * rng.beta(1.5, 1.2)) / 20
         phase, lobes = float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0.0, 0.12))
         box, distance, _ = nearest(grid, [(x, y), (x, y + 0.01)], 1.2 * radius)
         turn = np.arctan2(grid.y[box] - y, grid.x[box] - x)
         bound = radius * (1 - lobes * np.square(np.sin(1.5 * turn + phase)))
         ball = np.minimum(rod(distance, bound), chest.lung[box])
         chest.lung[box] -= ball
-        chest.bone[box] += float(rng.uniform(0.0, 0.22)) * ball
+        chest.bone[box] += float(rng.uniform(0.15, 0.5)) * ball
         mask[box] |= distance < bound
     return mask
 

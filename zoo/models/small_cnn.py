@@ -11,6 +11,10 @@ from keras import KerasTensor, layers
 
 STAGES = (24, 48, 96)
 STEM = 12
+# Pooling divides by the hundred cells of the grid, so a lesion in one of them would need weights that a short training
+# cannot reach. Larger features ask for smaller weights.
+GAIN = 16.0
+BLUR, DETAIL_GAIN = 7, 8.0
 # Batch statistics must settle within a few hundred steps: Keras' default momentum of 0.99 would need thousands.
 MOMENTUM = 0.9
 
@@ -27,11 +31,21 @@ def small_cnn(pixels: KerasTensor) -> KerasTensor:
         float32 [batch, height / 16, width / 16, 96] (rounded up), none of it negative.
     """
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocess")(pixels)
+    x = layers.Concatenate(name="with_detail")([x, _detail(x)])
     x = _convolve(x, STEM, 2, "stem")
     x = layers.ReLU(name="stem_relu")(x)
     for number, maps in enumerate(STAGES, start=1):
         x = _residual(x, maps, f"stage{number}")
-    return x
+    return layers.Rescaling(GAIN, name="gain")(x)
+
+
+def _detail(x: KerasTensor) -> KerasTensor:
+    """What differs from its surroundings, enlarged: a radiograph's lesions are faint beside the step from lung to bone."""
+    around = x
+    for number in (1, 2):
+        around = layers.AveragePooling2D(BLUR, strides=1, padding="same", name=f"around_{number}")(around)
+    detail = layers.Subtract(name="detail")([x, around])
+    return layers.Rescaling(DETAIL_GAIN, name="detail_gain")(detail)
 
 
 def _residual(x: KerasTensor, maps: int, name: str) -> KerasTensor:

@@ -37,6 +37,7 @@ from zoo.results import Analysis, Verdict
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / "build" / "demo"
 CONFIGS = {"none": "phantoms", "imagenet": "phantoms-imagenet"}
+PHANTOMS = ("--patients", "360", "--size", "384")
 KERASCOPE = (sys.executable, "-m", "kerascope")
 
 console = Console()
@@ -113,7 +114,7 @@ def build(weights: str) -> tuple[Bundle, Path]:
         console.print(f"Using the bundle made before: {bundle.path.relative_to(ROOT)}")
         return bundle, HOME / known["run"]
     data, runs, registry = HOME / "data", HOME / "runs", HOME / "registry"
-    run("1 of 4  Generating phantom radiographs", "data", "phantoms", str(data))
+    run("1 of 4  Generating phantom radiographs", "data", "phantoms", str(data), *PHANTOMS)
     run("2 of 4  Training", "train", str(config), "--runs", str(runs), "--set", f"manifest={data / 'manifest.csv'}")
     folder = runs / CONFIGS[weights]
     run("3 of 4  Evaluating on patients never seen", "evaluate", str(folder))

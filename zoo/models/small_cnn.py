@@ -40,7 +40,7 @@ def small_cnn(pixels: KerasTensor) -> KerasTensor:
 
 
 def _detail(x: KerasTensor) -> KerasTensor:
-    """What differs from its surroundings, enlarged: a radiograph's lesions are faint beside the step from lung to bone."""
+    """What differs from its surroundings, enlarged: lesions are faint beside the step from lung to bone."""
     around = x
     for number in (1, 2):
         around = layers.AveragePooling2D(BLUR, strides=1, padding="same", name=f"around_{number}")(around)

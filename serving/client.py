@@ -1,7 +1,7 @@
 """Asks a gateway, from Python. Needs no TensorFlow.
 
     with Client("localhost:50051") as client:
-        analysis = client.analyze(Path("image.dcm").read_bytes(), model="phantom-chest")
+        analysis = client.analyze(Path("image.dcm").read_bytes(), model="phantoms")
         print(analysis.leading.label, analysis.leading.probability, analysis.notice)
 
 What goes wrong at the gateway is raised here as the same error of zoo.errors, with the same message and reason.

@@ -8,37 +8,34 @@ Everything is done by the same `kerascope` commands a user types. What a former 
 from __future__ import annotations
 
 import argparse
+import csv
 import hashlib
 import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from services import KERASCOPE, Services, free_port, listens
 
 from serving.client import Client
 from zoo import errors
-from zoo.bundles import Bundle, Registry
+from zoo.bundles import Bundle
 from zoo.cards import RESEARCH_USE_ONLY
 from zoo.imaging.image import read_file
 from zoo.imaging.overlay import encode_png, heatmap, overlay
 from zoo.results import Analysis, Verdict
 
 ROOT = Path(__file__).resolve().parents[1]
-HOME = ROOT / "build" / "demo"
 CONFIGS = {"none": "phantoms", "imagenet": "phantoms-imagenet"}
-PHANTOMS = ("--patients", "360", "--size", "384")
-KERASCOPE = (sys.executable, "-m", "kerascope")
 
 console = Console()
 
@@ -47,139 +44,106 @@ class Stopped(Exception):
     """Ctrl-C or a SIGTERM."""
 
 
-@dataclass
-class Services:
-    """Processes started in the background, each with its log; stopping stops them all."""
+@dataclass(frozen=True)
+class Plan:
+    """What the demo is to make.
 
-    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    Attributes:
+        home: the folder for all of it.
+        config: the training file's name; also the run's and the model's.
+        patients, size: of the phantoms.
+        overrides: `key=value` for `kerascope train --set`.
+    """
 
-    def start(self, name: str, *arguments: str) -> None:
-        """Starts `kerascope <arguments>`; its output goes to `build/demo/logs/<name>.log`."""
-        (HOME / "logs").mkdir(parents=True, exist_ok=True)
-        with (HOME / "logs" / f"{name}.log").open("wb") as log:
-            # In a session of its own, so that Ctrl-C reaches this process alone, which then stops the others in order.
-            self.processes[name] = subprocess.Popen(
-                [*KERASCOPE, *arguments], stdout=log, stderr=subprocess.STDOUT, cwd=ROOT, start_new_session=True
-            )
+    home: Path
+    config: str
+    patients: int
+    size: int
+    overrides: tuple[str, ...]
 
-    def check(self) -> None:
-        """Raises if one has ended by itself, with the end of its log."""
-        for name, process in self.processes.items():
-            if process.poll() is not None:
-                log = (HOME / "logs" / f"{name}.log").read_text(errors="replace")
-                raise errors.ModelNotReady(f"The {name} stopped with status {process.returncode}:\n{log[-2000:]}")
+    @property
+    def training_file(self) -> Path:
+        """The training file."""
+        return ROOT / "training" / "configs" / f"{self.config}.toml"
 
-    def stop(self) -> None:
-        """Asks each to stop, the last started first, and waits; one that does not listen is killed."""
-        for process in reversed(self.processes.values()):
-            process.terminate()
-        for process in reversed(self.processes.values()):
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self.processes.clear()
+    @property
+    def run_folder(self) -> Path:
+        """Where training and evaluation leave what they make."""
+        return self.home / "runs" / self.config
 
-
-def free_port(wanted: int) -> int:
-    """`wanted` if nothing listens there, else any free port of this machine."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever what is to be made does."""
+        facts = [self.training_file.read_text(), self.patients, self.size, self.overrides]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def run(title: str, *arguments: str) -> None:
     """One `kerascope` command in the foreground, its progress shown."""
     console.rule(f"[bold]{title}", align="left")
     began = time.monotonic()
-    status = subprocess.run([*KERASCOPE, *arguments], cwd=ROOT, check=False).returncode
+    status = subprocess.run([*KERASCOPE, *arguments], check=False).returncode
     if status:
         raise errors.BadRun(f"`kerascope {' '.join(arguments)}` ended with status {status}; its message is above.")
     console.print(f"[dim]{title}: {time.monotonic() - began:.0f} s")
 
 
-def build(weights: str) -> tuple[Bundle, Path]:
-    """Data, training, evaluation and export, or what a former run made of the same configuration."""
-    config = ROOT / "training" / "configs" / f"{CONFIGS[weights]}.toml"
-    made, key = HOME / f"{CONFIGS[weights]}.json", hashlib.sha256(config.read_bytes()).hexdigest()
+def build(plan: Plan) -> Bundle:
+    """Data, training, evaluation and export; or what a former run made by the same plan."""
+    made = plan.home / f"{plan.config}.json"
     known = json.loads(made.read_text()) if made.is_file() else {}
-    if known.get("config_sha256") == key and (HOME / known["bundle"]).is_dir():
-        bundle = Bundle(HOME / known["bundle"])
+    if known.get("fingerprint") == plan.fingerprint and (plan.home / known["bundle"]).is_dir():
+        bundle = Bundle(plan.home / known["bundle"])
         bundle.verify()
-        console.print(f"Using the bundle made before: {bundle.path.relative_to(ROOT)}")
-        return bundle, HOME / known["run"]
-    data, runs, registry = HOME / "data", HOME / "runs", HOME / "registry"
-    run("1 of 4  Generating phantom radiographs", "data", "phantoms", str(data), *PHANTOMS)
-    run("2 of 4  Training", "train", str(config), "--runs", str(runs), "--set", f"manifest={data / 'manifest.csv'}")
-    folder = runs / CONFIGS[weights]
-    run("3 of 4  Evaluating on patients never seen", "evaluate", str(folder))
-    run("4 of 4  Exporting the bundle", "export", str(folder), "--registry", str(registry))
-    bundle = Registry(registry).bundle(json.loads((folder / "config.json").read_text())["name"])
-    facts = {"bundle": str(bundle.path.relative_to(HOME)), "run": str(folder.relative_to(HOME)), "config_sha256": key}
-    made.write_text(json.dumps(facts, indent=2))
-    return bundle, folder
+        console.print(f"Using the bundle made before: {bundle.path}", soft_wrap=True)
+        return bundle
+    data, registry = plan.home / "data", plan.home / "registry"
+    picture = ("--patients", str(plan.patients), "--size", str(plan.size))
+    flags = [
+        part for override in (f"manifest={data / 'manifest.csv'}", *plan.overrides) for part in ("--set", override)
+    ]
+    run("1 of 4  Generating phantom radiographs", "data", "phantoms", str(data), *picture)
+    run("2 of 4  Training", "train", str(plan.training_file), "--runs", str(plan.home / "runs"), *flags)
+    run("3 of 4  Evaluating on patients never seen", "evaluate", str(plan.run_folder))
+    run("4 of 4  Exporting the bundle", "export", str(plan.run_folder), "--registry", str(registry))
+    newest = max((registry / plan.config).glob("[0-9]*"), key=lambda folder: int(folder.name))
+    made.write_text(json.dumps({"bundle": str(newest.relative_to(plan.home)), "fingerprint": plan.fingerprint}))
+    return Bundle(newest)
 
 
-def pick_samples(run_folder: Path) -> list[Path]:
-    """Copies images of test patients, one with each finding, to `build/demo/samples`; they were never trained on."""
-    import csv
-
-    samples = HOME / "samples"
-    with (run_folder / "split.csv").open() as table:
+def pick_samples(plan: Plan, labels: tuple[str, ...]) -> list[Path]:
+    """Copies images of test patients to `samples`: one with each finding and one with none, where there are such."""
+    with (plan.run_folder / "split.csv").open() as table:
         rows = [row for row in csv.DictReader(table) if row["split"] == "test"]
-    labels = [name.removeprefix("mask_") for name in rows[0] if name.startswith("mask_")]
-    found = [next((row for row in rows if float(row[label] or 0) == 1), None) for label in labels]
-    clear = next((row for row in rows if not any(float(row[label] or 0) for label in labels)), None)
+    found = [next((row for row in rows if row[label] == "1"), None) for label in labels]
+    clear = next((row for row in rows if all(row[label] == "0" for label in labels)), None)
     names = dict.fromkeys(row["file"] for row in (*found, clear) if row)
+    samples = plan.home / "samples"
     shutil.rmtree(samples, ignore_errors=True)
     samples.mkdir(parents=True)
-    return [Path(shutil.copy(run_folder / name, samples / f"unseen-{n}.dcm")) for n, name in enumerate(names, 1)]
+    return [
+        Path(shutil.copy(plan.run_folder / name, samples / f"unseen-{number}.dcm"))
+        for number, name in enumerate(names, start=1)
+    ]
 
 
-def start(services: Services, bundle: Bundle, samples: Path) -> tuple[str, str, str]:
+def start(services: Services, plan: Plan, bundle: Bundle) -> tuple[str, str, str]:
     """The three services; gives the addresses of model server, gateway and dashboard."""
-    model_server, gateway, dashboard = (f"localhost:{free_port(port)}" for port in (8500, 50051, 8501))
-    port = [address.rsplit(":", 1)[1] for address in (model_server, gateway, dashboard)]
-    base = str(bundle.path.parent)
-    services.start("model-server", "serve", "--model_name", bundle.name, "--model_base_path", base, "--port", port[0])
-    services.start(
-        "gateway", "gateway", "--registry", str(HOME / "registry"), "--model-server", model_server, "--port", port[1]
-    )
-    services.start("dashboard", "dashboard", "--gateway", gateway, "--port", port[2], "--samples", str(samples))
+    addresses = tuple(f"localhost:{free_port(port)}" for port in (8500, 50051, 8501))
+    model_server, gateway, dashboard = addresses
+    ports = [address.rsplit(":", 1)[1] for address in addresses]
+    base, registry = str(bundle.path.parent), str(plan.home / "registry")
+    services.start("model-server", "serve", "--model_name", bundle.name, "--model_base_path", base, "--port", ports[0])
+    services.start("gateway", "gateway", "--registry", registry, "--model-server", model_server, "--port", ports[1])
+    samples = str(plan.home / "samples")
+    services.start("dashboard", "dashboard", "--gateway", gateway, "--port", ports[2], "--samples", samples)
     return model_server, gateway, dashboard
 
 
-def wait_until(ready: Callable[[], bool], services: Services, what: str, timeout_s: float = 120) -> None:
-    """Waits with a spinner; a service that ends meanwhile is an error at once."""
-    deadline = time.monotonic() + timeout_s
-    with console.status(f"Waiting for {what}"):
-        while not ready():
-            services.check()
-            if time.monotonic() > deadline:
-                raise errors.BackendTimeout(f"{what} did not answer within {timeout_s:.0f} s; see {HOME / 'logs'}.")
-            time.sleep(0.2)
-
-
-def answers(address: str) -> bool:
-    """Whether something listens at host:port."""
-    host, port = address.rsplit(":", 1)
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((host, int(port))) == 0
-
-
-def analyse(client: Client, bundle: Bundle, sample: Path) -> tuple[Analysis, Path]:
-    """One unseen image through the gateway; the overlay of its leading finding as a PNG."""
-    analysis = client.analyze(sample.read_bytes(), model=bundle.name)
+def draw(analysis: Analysis, sample: Path, picture: Path) -> None:
+    """The leading finding's evidence over the picture, as PNG."""
     heat, _ = heatmap(analysis.leading.evidence)
-    picture = HOME / "overlay.png"
     picture.write_bytes(encode_png(overlay(read_file(sample).pixels, heat, opacity=0.6)))
-    return analysis, picture
 
 
 def show_analysis(analysis: Analysis, sample: Path) -> None:
@@ -189,19 +153,18 @@ def show_analysis(analysis: Analysis, sample: Path) -> None:
     text = f"[bold]{finding.label}: {finding.verdict.value}[/], probability {finding.probability:.2f}"
     if point is not None:
         sensitivity, specificity = (
-            f"{part.value:.2f} ({part.low:.2f} to {part.high:.2f})" if part.value is not None else "not measured"
+            "not measured" if part.value is None else f"{part.value:.2f} ({part.low:.2f} to {part.high:.2f})"
             for part in (point.sensitivity, point.specificity)
         )
         text += f"\nPresent from {point.threshold:.2f}; there sensitivity {sensitivity}, specificity {specificity}"
     if finding.verdict is not Verdict.ABSENT:
         text += f"\nThe evidence is strongest in the {finding.place} of the picture"
-    console.print(
-        Panel(f"{text}\n[dim]{analysis.notice}", title=f"{sample.name}, never seen in training", expand=False)
-    )
+    text += f"\n[dim]{analysis.notice}"
+    console.print(Panel(text, title=f"{sample.name}, never seen in training", expand=False))
 
 
-def summarise(bundle: Bundle, run_folder: Path, analysis: Analysis, picture: Path, sample: Path) -> dict[str, object]:
-    """What `build/demo/summary.json` holds: figures read from the card, which come from the evaluation."""
+def summarise(plan: Plan, bundle: Bundle, analysis: Analysis, sample: Path) -> dict[str, object]:
+    """What `summary.json` holds: figures of the card, which come from the evaluation, and of this analysis."""
     return {
         "notice": RESEARCH_USE_ONLY,
         "model": bundle.name,
@@ -225,8 +188,8 @@ def summarise(bundle: Bundle, run_folder: Path, analysis: Analysis, picture: Pat
             "timings": vars(analysis.timings),
         },
         "bundle": str(bundle.path),
-        "report": str(run_folder / "evaluation" / "report.html"),
-        "overlay": str(picture),
+        "report": str(plan.run_folder / "evaluation" / "report.html"),
+        "overlay": str(plan.home / "overlay.png"),
     }
 
 
@@ -239,46 +202,34 @@ def show_summary(bundle: Bundle, summary: dict[str, object]) -> None:
         game, auroc = measured.pointing_game, measured.auroc
         table.add_row(
             label.name,
-            *(
-                ("undefined", "")
-                if auroc.value is None
-                else (f"{auroc.value:.3f}", f"{auroc.low:.3f} to {auroc.high:.3f}")
-            ),
+            "undefined" if auroc.value is None else f"{auroc.value:.3f}",
+            "" if auroc.low is None else f"{auroc.low:.3f} to {auroc.high:.3f}",
             "no masks" if game is None or game.value is None else f"{game.value:.2f} of {measured.pointing_images}",
             "" if measured.pointing_centre is None else f"{measured.pointing_centre:.2f}",
         )
     console.print(table)
     for what in ("bundle", "report", "overlay"):
         console.print(f"{what:8} {summary[what]}", soft_wrap=True)
-    console.print(f"{'summary':8} {HOME / 'summary.json'}", soft_wrap=True)
 
 
-def stop_on_signals() -> None:
-    """Both signals unwind the stack, so that whatever was started is stopped."""
-
-    def stopped(number: int, frame: FrameType | None) -> None:
-        raise Stopped
-
-    signal.signal(signal.SIGINT, stopped)
-    signal.signal(signal.SIGTERM, stopped)
-
-
-def demo(weights: str, once: bool, services: Services) -> None:
-    """The whole of it; returns at once after the analysis if `once`, else when interrupted."""
-    bundle, run_folder = build(weights)
-    samples = pick_samples(run_folder)
+def demo(plan: Plan, services: Services, *, once: bool) -> None:
+    """The whole of it; returns after the analysis if `once`, else serves until interrupted."""
+    bundle = build(plan)
+    sample = (samples := pick_samples(plan, bundle.card.label_names))[0]
     console.rule("[bold]Serving", align="left")
     began = time.monotonic()
-    model_server, gateway, dashboard = start(services, bundle, HOME / "samples")
+    model_server, gateway, dashboard = start(services, plan, bundle)
     with Client(gateway) as client:
-        wait_until(lambda: client.ready(bundle.name), services, "the model behind the gateway")
-        wait_until(lambda: answers(dashboard), services, "the dashboard")
+        services.wait_until(lambda: client.ready(bundle.name), "the model behind the gateway", console)
+        services.wait_until(lambda: listens(dashboard), "the dashboard", console)
         console.print(f"Serving after {time.monotonic() - began:.0f} s")
-        analysis, picture = analyse(client, bundle, samples[0])
-    show_analysis(analysis, samples[0])
-    summary = summarise(bundle, run_folder, analysis, picture, samples[0])
-    (HOME / "summary.json").write_text(json.dumps(summary, indent=2))
+        analysis = client.analyze(sample.read_bytes(), model=bundle.name)
+    draw(analysis, sample, plan.home / "overlay.png")
+    show_analysis(analysis, sample)
+    summary = summarise(plan, bundle, analysis, sample)
+    (plan.home / "summary.json").write_text(json.dumps(summary, indent=2))
     show_summary(bundle, summary)
+    console.print(f"{'summary':8} {plan.home / 'summary.json'}", soft_wrap=True)
     if once:
         return
     console.print(f"\nDashboard     http://{dashboard}\nGateway       {gateway}  (gRPC)")
@@ -291,17 +242,43 @@ def demo(weights: str, once: bool, services: Services) -> None:
         time.sleep(1)
 
 
-def main() -> int:
-    """Runs the demo; 0 if it came to its end or was stopped while serving."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+def stop_on_signals() -> None:
+    """Both signals unwind the stack, so that whatever was started is stopped."""
+
+    def stopped(number: int, frame: FrameType | None) -> None:
+        raise Stopped
+
+    signal.signal(signal.SIGINT, stopped)
+    signal.signal(signal.SIGTERM, stopped)
+
+
+def read_arguments() -> argparse.Namespace:
+    """The command line; what `make demo` does not give is there for the tests."""
+    parser = argparse.ArgumentParser(description="From no data to three running services.")
     parser.add_argument("--weights", choices=CONFIGS, default="none", help="imagenet fetches weights and fine-tunes")
     parser.add_argument("--once", action="store_true", help="stop after one analysis")
-    arguments = parser.parse_args()
+    parser.add_argument("--home", type=Path, default=ROOT / "build" / "demo", help="where all of it is made")
+    parser.add_argument("--patients", type=int, default=360, help="how many phantoms")
+    parser.add_argument("--size", type=int, default=384, help="side of a phantom's picture, in pixels")
+    parser.add_argument("--set", action="append", default=[], help="key=value, over the training file's own")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Runs the demo; 0 if it came to its end or was stopped while serving."""
+    arguments = read_arguments()
+    plan = Plan(
+        arguments.home.resolve(),
+        CONFIGS[arguments.weights],
+        arguments.patients,
+        arguments.size,
+        tuple(arguments.set),
+    )
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     stop_on_signals()
-    services = Services()
+    services = Services(plan.home / "logs")
     try:
-        demo(arguments.weights, arguments.once, services)
+        demo(plan, services, once=arguments.once)
     except Stopped:
         serving = bool(services.processes)
         console.print("\nStopping." if serving else "\nStopped; `make demo` goes on where this left off.")

@@ -13,6 +13,7 @@ from grpc_reflection.v1alpha import reflection
 
 from serving.catalogue import Catalogue
 from serving.explainer import Explainer
+from serving.memory import keep_large_blocks
 from serving.proto.kerascope.v1 import inference_pb2, inference_pb2_grpc
 from serving.service import Service
 from serving.servicer import InferenceServicer
@@ -132,6 +133,7 @@ def create_server(settings: Settings) -> Gateway:
 def run(settings: Settings) -> int:
     """Serves until SIGINT or SIGTERM; the process's exit status."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    keep_large_blocks()
     gateway = create_server(settings)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

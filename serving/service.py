@@ -108,8 +108,8 @@ class Service:
 
     def _analyze(self, data: bytes, card: ModelCard, embedding: bool, timeout_s: float | None) -> Analysis:
         started = time.perf_counter()
-        digest = self._hashing.submit(_sha256, data)  # beside the decoding and the model: it takes as long as either
         prepared = self._prepare(data, card)
+        digest = self._hashing.submit(_sha256, data)  # while the model works and this process would only wait
         asked = time.perf_counter()
         limit = _limit(timeout_s, self._settings.request_timeout_s, started)
         raw = self._server.analyze(card, prepared.pixels, timeout_s=limit, embedding=embedding)

@@ -4,12 +4,16 @@ registry       folder with one bundle, `tiny-chest` version 1, a small CNN on 64
 model_server   the embedded model server on it, on a free port
 gateway        the gateway on both, on a free port; `gateway.address` is what a client takes
 client         a client of that gateway
+small_demo     what `make demo ONCE=1` made, with few phantoms and one epoch
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -178,3 +182,34 @@ def _start_gateway(registry: Path, model_server_port: int, **settings: object) -
     gateway = create_server(Settings.from_environment({}, **chosen))
     gateway.start()
     return gateway
+
+
+@dataclass(frozen=True)
+class SmallDemo:
+    """What `make demo ONCE=1` made, small: fewer phantoms, one epoch.
+
+    Attributes:
+        home: the folder it filled.
+        printed: what it printed.
+    """
+
+    home: Path
+    printed: str
+
+    def command(self) -> list[str]:
+        """The same demo once more, serving until it is stopped."""
+        return _demo(self.home)
+
+
+def _demo(home: Path) -> list[str]:
+    script = Path(__file__).parents[1] / "deploy" / "demo.py"
+    small = ["--patients", "40", "--size", "128", "--set", "image_size=48", "--set", "stage.2.epochs=1"]
+    return [sys.executable, str(script), "--home", str(home), *small]
+
+
+@pytest.fixture(scope="session")
+def small_demo(tmp_path_factory: pytest.TempPathFactory) -> SmallDemo:
+    home = tmp_path_factory.mktemp("demo")
+    done = subprocess.run([*_demo(home), "--once"], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return SmallDemo(home, done.stdout)

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,29 +15,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
-SMALL = ["--patients", "40", "--size", "128", "--set", "image_size=48", "--set", "stage.2.epochs=1"]
-
 pytestmark = pytest.mark.slow
 
 
-def command(home: Path, *more: str) -> list[str]:
-    return [sys.executable, str(ROOT / "deploy" / "demo.py"), "--home", str(home), *SMALL, *more]
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder a first `make demo ONCE=1` filled, and what it printed."""
-    home = tmp_path_factory.mktemp("demo")
-    done = subprocess.run(command(home, "--once"), capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return home, done.stdout
-
-
 @pytest.fixture
-def second(first: tuple[Path, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def second(small_demo) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A second `make demo`, serving; the process and what it printed up to then."""
-    process = subprocess.Popen(command(first[0]), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(small_demo.command(), stdout=subprocess.PIPE, text=True)
     printed = ""
     assert process.stdout is not None
     for line in process.stdout:
@@ -49,8 +32,8 @@ def second(first: tuple[Path, str]) -> Iterator[tuple[subprocess.Popen[str], str
     process.kill()
 
 
-def test_it_ends_with_a_finding_its_worth_and_where_to_look(first):
-    home, printed = first
+def test_it_ends_with_a_finding_its_worth_and_where_to_look(small_demo):
+    home, printed = small_demo.home, small_demo.printed
     summary = json.loads((home / "summary.json").read_text())
     assert set(summary["findings"]) == {"nodule", "consolidation", "effusion", "cardiomegaly", "pneumothorax"}
     assert {"auroc", "pointing_game"} <= set(summary["findings"]["effusion"])
@@ -62,8 +45,8 @@ def test_it_ends_with_a_finding_its_worth_and_where_to_look(first):
     assert Image.open(summary["overlay"]).size == (128, 128)
 
 
-def test_the_sample_is_of_a_patient_never_trained_on(first):
-    home, _ = first
+def test_the_sample_is_of_a_patient_never_trained_on(small_demo):
+    home = small_demo.home
     run = home / "runs" / "phantoms"
     with (run / "split.csv").open() as table:
         seen = [(run / row["file"]).read_bytes() for row in csv.DictReader(table) if row["split"] == "train"]

@@ -115,7 +115,7 @@ def client(gateway: Gateway) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def export_tiny() -> Callable[..., Bundle]:
-    """export_tiny(registry, name="tiny-chest", seed=0): one more version of a tiny model."""
+    """export_tiny(registry, name="tiny-chest", seed=0, modalities=(...)): one more version of a tiny model."""
     return _export_tiny
 
 
@@ -147,13 +147,17 @@ def start_gateway() -> Iterator[Callable[..., Gateway]]:
         gateway.stop(0)
 
 
-def _export_tiny(registry: Path, *, name: str = TINY, seed: int = 0) -> Bundle:
+def _export_tiny(
+    registry: Path, *, name: str = TINY, seed: int = 0, modalities: tuple[str, ...] = TINY_INPUT.modalities
+) -> Bundle:
     from zoo.export import export
     from zoo.models import classifier
 
     labels = len(tasks.PHANTOM_CHEST.labels)
     model = classifier.build(backbone="small-cnn", labels=labels, spec=TINY_INPUT, seed=seed)
-    return export(model, tiny_card(model, name), registry, batch_sizes=(1,))
+    spec = TINY_INPUT.model_copy(update={"modalities": modalities})
+    card = tiny_card(model, name).model_copy(update={"input": spec})
+    return export(model, card, registry, batch_sizes=(1,))
 
 
 def _start_model_server(registry: Path, *, port: int = 0) -> ModelServer:

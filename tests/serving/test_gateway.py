@@ -354,3 +354,16 @@ def test_a_real_ct_slice_is_refused_by_a_chest_model(client):
     with pytest.raises(errors.ImageRefused, match="CT") as caught:
         client.analyze(slice_file.read_bytes(), model=TINY)
     assert caught.value.reason is Reason.WRONG_MODALITY
+
+
+@pytest.mark.real_data
+@pytest.mark.skipif(not CT_SERIES.is_dir(), reason="../shared/data/ct_series is not here")
+def test_a_real_ct_slice_is_analysed_by_a_model_made_for_ct(tmp_path, export_tiny, start_model_server, start_gateway):
+    bundle = export_tiny(tmp_path, modalities=("CT",))
+    served = start_gateway(tmp_path, start_model_server(tmp_path).port)
+    slice_file = sorted(CT_SERIES.glob("CT.*"))[0]
+    with Client(served.address) as asking:
+        asking.wait_until_ready(bundle.name)
+        analysis = asking.analyze(slice_file.read_bytes(), model=bundle.name)
+    assert (analysis.image.format, analysis.image.modality) == ("DICOM", "CT")
+    assert (analysis.image.width, analysis.image.height) == (512, 512)

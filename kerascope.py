@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -23,7 +23,6 @@ zoo_app = typer.Typer(help="What is in the zoo.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(zoo_app, name="zoo")
 
-# Typer reads these at run time, and `X | None` is a syntax error to it on Python 3.9's typing; Optional is not.
 Runs = Annotated[Path, typer.Option(help="The folder that holds run folders.")]
 RegistryFolder = Annotated[Path, typer.Option(envvar="KERASCOPE_REGISTRY", help="The folder of bundles.")]
 Address = Annotated[str, typer.Option(envvar="KERASCOPE_GATEWAY", help="host:port of the gateway.")]
@@ -32,7 +31,7 @@ Address = Annotated[str, typer.Option(envvar="KERASCOPE_GATEWAY", help="host:por
 @app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="A training file, for example training/configs/phantoms.toml.")],
-    set_: Annotated[Optional[list[str]], typer.Option("--set", help="key=value, over the file's own.")] = None,  # noqa: UP045
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, over the file's own.")] = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Fine-tune a model; run again after a kill, it resumes."""
@@ -127,7 +126,7 @@ def predict(
     model: Annotated[str, typer.Option(help="A model's name.")],
     version: Annotated[int, typer.Option(help="0 for the newest.")] = 0,
     gateway: Address = "localhost:50051",
-    overlay: Annotated[Optional[Path], typer.Option(help="Write the leading finding's heat map here, PNG.")] = None,  # noqa: UP045
+    overlay: Annotated[Path | None, typer.Option(help="Write the leading finding's heat map here, PNG.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Ask a gateway about one image."""
@@ -141,7 +140,7 @@ def dashboard(
     gateway: Address = "localhost:50051",
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8501,
-    samples: Annotated[Optional[Path], typer.Option(envvar="KERASCOPE_SAMPLES", help="Folder of samples.")] = None,  # noqa: UP045
+    samples: Annotated[Path | None, typer.Option(envvar="KERASCOPE_SAMPLES", help="Folder of samples.")] = None,
 ) -> None:
     """Open the clinicians' dashboard in a browser."""
     from dashboard.launch import run

@@ -131,7 +131,9 @@ def _decode(dataset: Dataset) -> npt.NDArray[np.generic]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
-            pixels, _ = get_decoder(syntax).as_array(dataset, view_only=True)  # the only reader: it is not written to
+            # A view, since nobody writes to it; the table of `_grey` drops unused bits, which costs no copy.
+            colour = dataset.PhotometricInterpretation in COLOUR
+            pixels, _ = get_decoder(syntax).as_array(dataset, view_only=True, correct_unused_bits=colour)
             return np.asarray(pixels, pixels.dtype.newbyteorder("="))
     except Exception:  # as above: many kinds, and plugins of their own
         raise _damaged("its pixels cannot be decoded (PS3.5 section 8)") from None
@@ -140,7 +142,9 @@ def _decode(dataset: Dataset) -> npt.NDArray[np.generic]:
 def _grey(stored: npt.NDArray[np.generic], dataset: Dataset) -> Pixels:
     """Grey pixels through one table of every possible stored value, so that a large picture costs a look-up a pixel."""
     unsigned = np.dtype(f"u{stored.dtype.itemsize}")
-    values = np.arange(2 ** (8 * unsigned.itemsize), dtype=unsigned).view(stored.dtype).astype(np.int64)
+    unused = 8 * unsigned.itemsize - int(dataset.BitsStored)  # above the sample; they may hold anything (PS3.5 8.1.1)
+    every = np.arange(2 ** (8 * unsigned.itemsize), dtype=unsigned).view(stored.dtype)
+    values = ((every << unused) >> unused).astype(np.int64)
     padded = _padding(values, dataset)
     index = np.ascontiguousarray(stored).view(unsigned)
     shown = _displayed(values, index, padded, dataset)
@@ -150,7 +154,7 @@ def _grey(stored: npt.NDArray[np.generic], dataset: Dataset) -> Pixels:
     return _look_up(np.rint(shown * 255).astype(np.uint8), index)
 
 
-def _look_up(table: Pixels, index: npt.NDArray[np.unsignedinteger], rows: int = 32) -> Pixels:
+def _look_up(table: Pixels, index: npt.NDArray[np.unsignedinteger], rows: int = 128) -> Pixels:
     """`table[index]`, some rows at a time, so that the index, which NumPy widens to 64 bits, stays in the cache."""
     looked_up = np.empty(index.shape, np.uint8)
     for top in range(0, len(index), rows):

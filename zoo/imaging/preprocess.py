@@ -13,8 +13,9 @@ from zoo.imaging.image import Image, Pixels
 def preprocess(image: Image, spec: InputSpec) -> Pixels:
     """A picture as the model's `image` input takes it.
 
-    Colour becomes grey by ITU-R BT.601 luma (0.299 R + 0.587 G + 0.114 B), grey becomes RGB by repetition;
-    then the whole picture is stretched to the input size by bilinear interpolation with antialiasing.
+    Colour becomes grey by ITU-R BT.601 luma (0.299 R + 0.587 G + 0.114 B); then the whole picture is stretched to
+    the input size by bilinear interpolation with antialiasing; then grey becomes RGB by repetition, last because a
+    third of the work gives the same pixels.
 
     Args:
         image: of any size.
@@ -23,10 +24,13 @@ def preprocess(image: Image, spec: InputSpec) -> Pixels:
     Returns:
         uint8 [spec.height, spec.width, spec.channels], 0 black.
     """
-    mode = "L" if spec.channels == 1 else "RGB"
-    picture = Pillow.fromarray(image.pixels).convert(mode)
+    picture = Pillow.fromarray(image.pixels)
+    if spec.channels == 1:
+        picture = picture.convert("L")
     resized = picture.resize((spec.width, spec.height), Pillow.Resampling.BILINEAR)
-    return np.asarray(resized).reshape(spec.height, spec.width, spec.channels)
+    return np.asarray(resized.convert("L" if spec.channels == 1 else "RGB")).reshape(
+        spec.height, spec.width, spec.channels
+    )
 
 
 def resize_mask(mask: npt.NDArray[np.generic], spec: InputSpec) -> npt.NDArray[np.bool_]:

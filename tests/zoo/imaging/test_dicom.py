@@ -58,6 +58,17 @@ def as_bytes(ds: Dataset) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.parametrize("kind", ["uint16", "int16"])
+def test_bits_above_the_sample_are_not_part_of_it(kind: str):
+    # PS3.5 8.1.1: 12 of 16 bits are the sample; old files keep an overlay in bit 15. A minus sign is bit 11.
+    clean = np.arange(-2048, 2048, dtype=np.int16).reshape(64, 64) & 0xFFF
+    overlaid = clean | np.where(np.arange(64) % 2, -0x8000, 0).astype(np.int16)
+    window = {"WindowCenter": 2048 if kind == "uint16" else 0, "WindowWidth": 4096}
+    shown = [read(as_bytes(dataset(pixels.astype(kind), **window))).pixels for pixels in (clean, overlaid)]
+    np.testing.assert_array_equal(*shown)
+    assert shown[0][0, 0] == (128 if kind == "uint16" else 0)  # the sample 0x800: 2048, or -2048
+
+
 def shown(ds: Dataset) -> np.ndarray:
     return read(as_bytes(ds)).pixels
 

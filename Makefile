@@ -21,12 +21,12 @@ $(BIN)/python:
 
 $(VENV)/.user: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Kerascope and TensorFlow into $(VENV) (a few minutes, once)"
-	@$(BIN)/pip install --quiet -c constraints.txt -e '.[train,serve,dashboard]'
+	@$(BIN)/pip install --quiet -c constraints.txt -e '.[train,serve,dashboard,hospital]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Kerascope with its tests' tools into $(VENV) (a few minutes, once)"
-	@$(BIN)/pip install --quiet -c constraints.txt -e '.[train,serve,dashboard,dev]'
+	@$(BIN)/pip install --quiet -c constraints.txt -e '.[train,serve,dashboard,hospital,dev]'
 	@touch $@ $(VENV)/.user
 
 install: $(VENV)/.user  ## everything a user needs, into .venv

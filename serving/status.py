@@ -31,6 +31,9 @@ STATUS: dict[type[errors.KerascopeError], grpc.StatusCode] = {
     errors.BadConfig: grpc.StatusCode.FAILED_PRECONDITION,
     errors.BadManifest: grpc.StatusCode.FAILED_PRECONDITION,
     errors.BadRun: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.StoreNotReady: grpc.StatusCode.UNAVAILABLE,
+    errors.UnknownRecord: grpc.StatusCode.NOT_FOUND,
+    errors.BrokenAudit: grpc.StatusCode.DATA_LOSS,
     errors.InternalError: grpc.StatusCode.INTERNAL,
 }
 

@@ -11,6 +11,9 @@ KerascopeError
 ├── BadConfig           a training file or a setting says something impossible
 ├── BadManifest         a table of images is missing, or contradicts itself
 ├── BadRun              a run folder is not what a command needs
+├── StoreNotReady       the store is away, full or locked
+├── UnknownRecord       the store holds no such record
+├── BrokenAudit         the audit trail was changed after it was written
 └── InternalError       somebody else's bug; its cause is in a log, under a reference
 
 A message says what was found, what was expected, and what to do, in that order, and never holds
@@ -92,6 +95,18 @@ class BadManifest(KerascopeError):
 
 class BadRun(KerascopeError):
     """A run folder is not what the command needs: missing, unfinished, or of another configuration."""
+
+
+class StoreNotReady(KerascopeError):
+    """The store is away, full or locked; asking again later may succeed."""
+
+
+class UnknownRecord(KerascopeError):
+    """The store holds no analysis, study or file of this name, or no longer."""
+
+
+class BrokenAudit(KerascopeError):
+    """A record of the audit trail was changed, removed or put in after it was written."""
 
 
 class InternalError(KerascopeError):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+import serving.commands
 import training.commands.data
 import training.commands.explain
 import training.commands.features
@@ -29,36 +30,7 @@ app = typer.Typer(
 app.add_typer(training.commands.fit.app)
 app.add_typer(training.commands.measure.app)
 app.add_typer(training.commands.tune.app)
-
-
-@app.command()
-def serve(
-    port: Annotated[int, typer.Option("--port", help="gRPC port; 0 picks a free one.")] = 8500,
-    grpc_socket_path: Annotated[str, typer.Option("--grpc_socket_path", help="Also listen on this UNIX socket.")] = "",
-    model_name: Annotated[str, typer.Option("--model_name", help="Name of the one model.")] = "default",
-    model_base_path: Annotated[str, typer.Option("--model_base_path", help="Its folder of numbered versions.")] = "",
-    model_config_file: Annotated[str, typer.Option("--model_config_file", help="ModelServerConfig text proto.")] = "",
-    model_config_file_poll_wait_seconds: Annotated[float, typer.Option("--model_config_file_poll_wait_seconds")] = 0,
-    file_system_poll_wait_seconds: Annotated[float, typer.Option("--file_system_poll_wait_seconds")] = 1,
-    tensorflow_intra_op_parallelism: Annotated[int, typer.Option("--tensorflow_intra_op_parallelism")] = 0,
-    tensorflow_inter_op_parallelism: Annotated[int, typer.Option("--tensorflow_inter_op_parallelism")] = 0,
-    grpc_max_threads: Annotated[int, typer.Option("--grpc_max_threads")] = 0,
-    enable_model_warmup: Annotated[bool, typer.Option("--enable_model_warmup/--noenable_model_warmup")] = True,
-    allow_version_labels_for_unavailable_models: Annotated[
-        bool, typer.Option("--allow_version_labels_for_unavailable_models")
-    ] = False,
-) -> None:
-    """Serve SavedModels as TensorFlow Serving would, with its flags."""
-    flags = dict(locals())
-    import logging
-
-    terminal.load_tensorflow()
-
-    from serving.modelserver.options import Options
-    from serving.modelserver.server import run
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    raise typer.Exit(run(Options(**flags)))
+app.add_typer(serving.commands.app)
 
 
 @app.command()

@@ -228,12 +228,12 @@ def test_the_configuration_files_named_are_mounted_from_files_that_there_are(nam
 
 
 def test_the_model_configuration_is_read_by_the_embedded_server_and_lies_in_the_mounted_registry():
-    options = pytest.importorskip("serving.modelserver.options")
-    config = options.read_config(DEPLOY / "tfserving" / "models.config")
+    models = pytest.importorskip("serving.modelserver.config")
+    config = models.read_config(DEPLOY / "tfserving" / "models.config")
     mounts = [volume for volume in services()["gateway"]["volumes"] if isinstance(volume, dict)]
     for model in config.model_config_list.config:
         assert model.base_path == f"{mounts[0]['target']}/{model.name}"
-        assert model.model_platform == options.PLATFORM
+        assert model.model_platform == models.PLATFORM
         assert Registry(ROOT).versions(model.name) == []  # a name the registry would accept
 
 

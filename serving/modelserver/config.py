@@ -1,13 +1,63 @@
-"""What a ModelServerConfig must be; rules and key phrases are those of TensorFlow Serving's server_core.cc."""
+"""The configuration of the models: read from a file or from the flags, and checked.
+
+Rules and key phrases are those of TensorFlow Serving's server_core.cc.
+"""
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import tensorflow as tf
-from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig, ModelType
+from google.protobuf import text_format
+from google.protobuf.message import Message
+from tensorflow_serving.config.model_server_config_pb2 import (
+    ModelConfig,
+    ModelConfigList,
+    ModelServerConfig,
+    ModelType,
+)
 
-from serving.modelserver.options import PLATFORM
+from serving.modelserver.options import Options
+from zoo.errors import BadConfig
+
+PLATFORM = "tensorflow"
+_EXAMPLE = 'Expected: model_config_list { config { name: "n" base_path: "/p" model_platform: "tensorflow" } }'
+
+Text = TypeVar("Text", bound=Message)
+
+
+def model_server_config(options: Options) -> ModelServerConfig:
+    """The models that the options ask for.
+
+    Raises:
+        BadConfig: the configuration file is missing or is no ModelServerConfig in text format.
+    """
+    if options.model_config_file:
+        return read_config(Path(options.model_config_file))
+    base_path = str(Path(options.model_base_path).absolute())
+    model = ModelConfig(name=options.model_name, base_path=base_path, model_platform=PLATFORM)
+    return ModelServerConfig(model_config_list=ModelConfigList(config=[model]))
+
+
+def read_config(path: Path) -> ModelServerConfig:
+    """One ModelServerConfig from a text file; raises BadConfig if it cannot be read."""
+    return read_text("model_config_file", path, ModelServerConfig(), _EXAMPLE)
+
+
+def read_text(flag: str, path: Path, message: Text, example: str) -> Text:
+    """Fills a message from the file in protobuf's text format that a flag names.
+
+    Raises:
+        BadConfig: the file cannot be read, or holds something else; `example` says what was expected.
+    """
+    try:
+        return text_format.Parse(path.read_text(encoding="utf-8"), message)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{flag} {path} cannot be read: {error}.") from None
+    except text_format.ParseError as error:
+        kind = message.DESCRIPTOR.name
+        raise BadConfig(f"{flag} {path} is no {kind} in protobuf's text format: {error}. {example}") from None
 
 
 def check(config: ModelServerConfig) -> None:

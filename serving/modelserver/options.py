@@ -1,16 +1,38 @@
-"""The flags of `tensorflow_model_server` that this server honours, and the models that they ask for."""
+"""The flags of `tensorflow_model_server` that this server honours, and those that it refuses by name.
+
+Source of names, meanings and defaults: TensorFlow Serving's model_servers/main.cc and server.h.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-
-from google.protobuf import text_format
-from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelConfigList, ModelServerConfig
 
 from zoo.errors import BadConfig
 
-PLATFORM = "tensorflow"
+REFUSED = {
+    "enable_profiler": "it has no profiler service",
+    "enable_serialization_as_tensor_content": "it always answers with tensor_content where the type allows",
+    "flush_filesystem_caches": "it leaves the file system's caches alone",
+    "force_allow_any_version_labels_for_unavailable_models": "a label moves only to a version that serves",
+    "mixed_precision": "it computes as the SavedModel says",
+    "num_request_iterations_for_warmup": "each warm-up record is replayed once",
+    "num_tflite_interpreters_per_pool": "it runs no TensorFlow Lite models",
+    "num_tflite_pools": "it runs no TensorFlow Lite models",
+    "num_unload_threads": "letting go of a version takes no thread",
+    "per_process_gpu_memory_fraction": "it computes on the processor; TensorFlow Serving is for GPUs",
+    "platform_config_file": "it has one platform, tensorflow",
+    "prefer_tflite_model": "it runs no TensorFlow Lite models",
+    "remove_unused_fields_from_bundle_metagraph": "it keeps no graph but the one that it runs",
+    "saved_model_tags": 'it loads the graph tagged "serve"',
+    "skip_initialize_tpu": "it has no TPU",
+    "tensorflow_session_config_file": "give tensorflow_intra_op_parallelism and tensorflow_inter_op_parallelism",
+    "tensorflow_session_parallelism": "give tensorflow_intra_op_parallelism and tensorflow_inter_op_parallelism",
+    "thread_pool_factory_config_file": "its threads are TensorFlow's own",
+    "use_alts_credentials": "it has no ALTS; give ssl_config_file",
+    "xla_cpu_compilation_enabled": "it computes as the SavedModel says",
+    "xla_gpu_compilation_enabled": "it computes as the SavedModel says",
+}
+"""Flags of `tensorflow_model_server` that this server does not honour, and why or what instead."""
 
 
 @dataclass(frozen=True)
@@ -62,29 +84,3 @@ class Options:
                 raise BadConfig(f"{name} is {getattr(self, name)}; it must be 0 or more.")
         if not self.model_base_path and not self.model_config_file:
             raise BadConfig("There is no model to serve. Give model_base_path (and model_name) or model_config_file.")
-
-
-def model_server_config(options: Options) -> ModelServerConfig:
-    """The models that the options ask for.
-
-    Raises:
-        BadConfig: the configuration file is missing or is no ModelServerConfig in text format.
-    """
-    if options.model_config_file:
-        return read_config(Path(options.model_config_file))
-    base_path = str(Path(options.model_base_path).absolute())
-    model = ModelConfig(name=options.model_name, base_path=base_path, model_platform=PLATFORM)
-    return ModelServerConfig(model_config_list=ModelConfigList(config=[model]))
-
-
-def read_config(path: Path) -> ModelServerConfig:
-    """One ModelServerConfig from a text file; raises BadConfig if it cannot be read."""
-    try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), ModelServerConfig())
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadConfig(f"model_config_file {path} cannot be read: {error}.") from None
-    except text_format.ParseError as error:
-        raise BadConfig(
-            f"model_config_file {path} is no ModelServerConfig in protobuf's text format: {error}. "
-            'Expected: model_config_list { config { name: "n" base_path: "/p" model_platform: "tensorflow" } }'
-        ) from None

@@ -27,8 +27,9 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from serving.modelserver.config import model_server_config
 from serving.modelserver.manager import Manager
-from serving.modelserver.options import Options, model_server_config
+from serving.modelserver.options import Options
 from serving.modelserver.periodic import Periodic
 from serving.modelserver.servables import Servable, load
 from serving.modelserver.services import ModelService, PredictionService

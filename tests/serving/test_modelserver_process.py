@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.modelserver.options import Options, model_server_config
+from serving.modelserver.config import model_server_config
+from serving.modelserver.options import Options
 from serving.modelserver.server import run
 from tests.serving.model_server_client import WAIT_S, Client, wait_until
 from tests.serving.tiny_models import write_line
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import logging, sys
+from serving.modelserver.config import model_server_config
 from serving.modelserver.options import Options
 from serving.modelserver.server import run
 logging.basicConfig(level=logging.INFO)

@@ -1,0 +1,74 @@
+"""`kerascope serve`: the flags of `tensorflow_model_server`, spelt and read as it reads them."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from serving.modelserver.options import REFUSED, Options
+from zoo import errors, terminal
+
+app = typer.Typer()
+_KINDS = {"bool": bool, "float": float, "int": int, "str": str}
+
+
+class ModelServerCommand(TyperCommand):
+    """Reads `--flag=true` and `--flag=false`, and says of TensorFlow Serving's other flags that they are not here."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """The words left over, as click has it.
+
+        Raises:
+            BadConfig: a flag of TensorFlow Serving's that this server does not honour.
+        """
+        spelt = {option: param for param in self.params for option in param.opts}
+        return super().parse_args(ctx, [_read(word, spelt) for word in args])
+
+
+def _read(word: str, spelt: dict[str, Any]) -> str:
+    flag, _, value = word.partition("=")
+    name = flag.removeprefix("--")
+    if name in REFUSED and flag != name:
+        raise errors.BadConfig(f"--{name} is TensorFlow Serving's; the embedded server refuses it: {REFUSED[name]}.")
+    if flag in spelt and spelt[flag].is_flag and value in ("true", "false"):
+        return flag if value == "true" else f"--no{name}"
+    return word
+
+
+def _meanings() -> dict[str, str]:
+    section = (inspect.getdoc(Options) or "").partition("Attributes:\n")[2]
+    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", section, re.MULTILINE)
+    return {name: re.sub(r"\s+", " ", text) for name, text in found}
+
+
+def _parameters() -> list[inspect.Parameter]:
+    meanings, found = _meanings(), []
+    for field in dataclasses.fields(Options):
+        name, kind = field.name, type(field.default)
+        spelt = f"--{name}/--no{name}" if kind is bool else f"--{name}"
+        option = typer.Option(field.default, spelt, help=meanings[name][0].upper() + meanings[name][1:])
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        found.append(inspect.Parameter(name, keyword, default=option, annotation=_KINDS[str(field.type)]))
+    return found
+
+
+def serve(**flags: Any) -> None:
+    """Serve SavedModels as TensorFlow Serving would, with its flags."""
+    import logging
+
+    options = Options(**flags)
+    terminal.load_tensorflow()
+    from serving.modelserver.server import run
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    raise typer.Exit(run(options))
+
+
+serve.__signature__ = inspect.Signature(_parameters())  # type: ignore[attr-defined]
+serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _parameters()}
+app.command(cls=ModelServerCommand)(serve)

@@ -1,0 +1,1 @@
+"""What computes a SavedModel's signatures on the CPU: TensorFlow, or OpenVINO in its place."""

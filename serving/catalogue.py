@@ -12,6 +12,8 @@ from zoo.bundles import Bundle, Registry
 
 log = logging.getLogger(__name__)
 
+STABLE = "stable"
+
 Stamp = tuple[tuple[str, int, int], ...]
 Look = Bundle | errors.BadBundle
 
@@ -20,6 +22,8 @@ class Status(Protocol):
     """What tells which versions are served: a `tfserving.ModelServer`."""
 
     def available(self, name: str) -> frozenset[int]: ...
+
+    def labelled(self, name: str, label: str) -> int | None: ...
 
 
 class Catalogue:
@@ -36,12 +40,14 @@ class Catalogue:
         self._looks: dict[Path, tuple[Stamp, Look]] = {}
         self._bundles: dict[str, dict[int, Look]] = {}
         self._ready: dict[str, frozenset[int]] = {}
+        self._stable: dict[str, int | None] = {}
 
     def refresh(self) -> None:
         """Looks at the registry, and asks the model server which versions it answers for."""
         self._scan()
         try:
             self._ready = {name: self._server.available(name) for name in self.names()}
+            self._stable = {name: self._labelled_stable(name) for name in self.names()}
         except errors.ModelNotReady:
             self._ready = {}
 
@@ -59,7 +65,8 @@ class Catalogue:
         return version in self._ready.get(name, frozenset())
 
     def bundle(self, name: str, version: int = 0) -> Bundle:
-        """One verified bundle; for version 0 the newest that the model server answers for, else the newest.
+        """One verified bundle; for version 0 the one that the model server's configuration labels `stable`, else the
+        newest that the model server answers for, else the newest.
 
         Raises:
             UnknownModel: no such model or version.
@@ -77,10 +84,17 @@ class Catalogue:
         return look
 
     def _find(self, name: str, version: int) -> Look | None:
-        if not version:
-            verified = self.versions(name)
-            version = max([v for v in verified if self.is_ready(name, v)] or verified, default=0)
-        return self._bundles.get(name, {}).get(version)
+        return self._bundles.get(name, {}).get(version or self._usual(name))
+
+    def _usual(self, name: str) -> int:
+        verified = self.versions(name)
+        ready = [version for version in verified if self.is_ready(name, version)]
+        stable = self._stable.get(name)
+        return stable if stable in ready else max(ready or verified, default=0)
+
+    def _labelled_stable(self, name: str) -> int | None:
+        """Of several versions that answer, a canary say, which is the one to ask."""
+        return self._server.labelled(name, STABLE) if len(self._ready[name]) > 1 else None
 
     def _scan(self) -> None:
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -14,6 +15,8 @@ from grpc_reflection.v1alpha import reflection
 from serving.catalogue import Catalogue
 from serving.explainer import Explainer
 from serving.memory import keep_large_blocks
+from serving.metrics import CallsWatched, Metrics, PredictsWatched
+from serving.metrics import serve as serve_metrics
 from serving.proto.kerascope.v1 import inference_pb2, inference_pb2_grpc
 from serving.service import Service
 from serving.servicer import InferenceServicer
@@ -34,11 +37,14 @@ class Gateway:
     Attributes:
         port: the one it listens on, also where 0 was asked for.
         address: host:port for a client on this machine.
+        metrics: what Prometheus is told, where the settings name a port for it.
+        metrics_port: the one it is told on; None for none.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._model_server = ModelServer(settings.model_server)
+        self.metrics = Metrics()
+        self._model_server = ModelServer(settings.model_server, PredictsWatched(self.metrics))
         self._explainer = Explainer(workers=settings.explainer_workers, waiting=settings.explainer_waiting)
         self._catalogue = Catalogue(settings.registry, self._model_server)
         self._health = health.HealthServicer(
@@ -47,6 +53,7 @@ class Gateway:
         self._server = self._build()
         self.port = _bind(self._server, settings)
         self.address = f"localhost:{self.port}"
+        self.metrics_port, self._stop_metrics = self._offer_metrics()
         self._listed: set[str] = set()
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
@@ -67,6 +74,12 @@ class Gateway:
         self._server.stop(grace_s).wait()
         self._explainer.stop()
         self._model_server.close()
+        self._stop_metrics()
+
+    def _offer_metrics(self) -> tuple[int | None, Callable[[], None]]:
+        if self._settings.metrics_port is None:
+            return None, lambda: None
+        return serve_metrics(self.metrics, self._settings.host, self._settings.metrics_port)
 
     def _build(self) -> grpc.Server:
         settings = self._settings
@@ -74,6 +87,7 @@ class Gateway:
         explaining = settings.explainer_workers + settings.explainer_waiting
         server = grpc.server(
             ThreadPoolExecutor(max_workers=settings.request_threads + explaining, thread_name_prefix="request"),
+            interceptors=(CallsWatched(self.metrics, SERVICE, lambda name: name in self._catalogue.names()),),
             options=(
                 ("grpc.max_receive_message_length", settings.max_image_bytes + HEADROOM_BYTES),
                 ("grpc.max_send_message_length", -1),
@@ -105,6 +119,7 @@ class Gateway:
         for service, serving in answers.items():
             self._health.set(service, states.SERVING if serving else states.NOT_SERVING)
         self._listed = set(answers)
+        self.metrics.show_ready(answers)
 
 
 def _bind(server: grpc.Server, settings: Settings) -> int:

@@ -20,9 +20,11 @@ class Settings(BaseModel):
 
     Attributes:
         registry: folder of bundles, the one the model server loads from (or a copy of it).
-        model_server: host:port of TensorFlow Serving's gRPC API.
+        model_server: host:port of TensorFlow Serving's gRPC API, or any target of gRPC's with several servers behind
+            it (`dns:///name:port`, `ipv4:a:port,b:port`): they take turns.
         host: address to listen on; 0.0.0.0 for every interface.
         port: to listen on; 0 takes a free one.
+        metrics_port: for Prometheus, on the same address, at /metrics; 0 takes a free one. Off unless set.
         max_image_bytes: larger files are refused.
         max_image_pixels: larger pictures are refused.
         request_timeout_s: longest wait for the model server; a caller's shorter deadline counts.
@@ -40,6 +42,7 @@ class Settings(BaseModel):
     model_server: str = Field("localhost:8500", pattern=r"^\S+:\d+$")
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(50051, ge=0, le=65535)
+    metrics_port: int | None = Field(None, ge=0, le=65535)
     max_image_bytes: int = Field(MAX_BYTES, ge=1024, le=1 << 30)
     max_image_pixels: int = Field(MAX_PIXELS, ge=1024)
     request_timeout_s: float = Field(30.0, gt=0)

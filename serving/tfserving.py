@@ -6,6 +6,7 @@ and tensorflow/core/framework/tensor.proto.
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
     get_model_status_pb2,
     model_service_pb2_grpc,
     predict_pb2,
@@ -32,8 +34,29 @@ DEFAULT_SIGNATURE = "serving_default"
 OUTPUTS = ("probability", "logit", "evidence")
 AVAILABLE = get_model_status_pb2.ModelVersionStatus.AVAILABLE
 
+# Several servers behind one name take turns, and a call that met a server that is going is made of another one: Predict
+# changes nothing, so asking twice is safe. Where most calls fail (all queues are full, say) there is no second asking.
+# https://github.com/grpc/grpc/blob/master/doc/service_config.md, gRFC A6 (retries and their throttling)
+SERVICE_CONFIG = {
+    "loadBalancingConfig": [{"round_robin": {}}],
+    "methodConfig": [
+        {
+            "name": [{"service": f"tensorflow.serving.{service}"} for service in ("PredictionService", "ModelService")],
+            "retryPolicy": {
+                "maxAttempts": 3,
+                "initialBackoff": "0.05s",
+                "maxBackoff": "0.5s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ],
+    "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+}
+
 # A server that comes back is found within about a second; one that hangs is noticed by a ping during a call.
 CHANNEL_OPTIONS = (
+    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 200),
@@ -62,15 +85,20 @@ class RawAnalysis:
 
 
 class ModelServer:
-    """One channel to a model server; safe to use from many threads.
+    """One channel to a model server, or to several behind one name; safe to use from many threads.
 
     Attributes:
-        address: host:port of its gRPC API.
+        address: host:port of its gRPC API, or a target of gRPC's with several addresses.
+
+    Args:
+        watches: interceptors around the calls.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *watches: grpc.UnaryUnaryClientInterceptor) -> None:
         self.address = address
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        if watches:
+            self._channel = grpc.intercept_channel(self._channel, *watches)
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._status = model_service_pb2_grpc.ModelServiceStub(self._channel)
 
@@ -137,6 +165,22 @@ class ModelServer:
                 raise errors.ModelNotReady(self._away()) from None
             return frozenset()
         return frozenset(entry.version for entry in response.model_version_status if entry.state == AVAILABLE)
+
+    def labelled(self, name: str, label: str, *, timeout_s: float = 2.0) -> int | None:
+        """The version that a label of the server's configuration means; None where it has no such label.
+
+        Raises:
+            ModelNotReady: the server itself is away or does not answer in time.
+        """
+        request = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+        request.model_spec.name, request.model_spec.version_label = name, label
+        try:
+            response = self._prediction.GetModelMetadata(request, timeout=timeout_s)
+        except grpc.RpcError as call:
+            if call.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                raise errors.ModelNotReady(self._away()) from None
+            return None
+        return int(response.model_spec.version.value)
 
     def version_ready(self, name: str, version: int) -> bool:
         """Whether the server answers for this version now."""

@@ -19,12 +19,16 @@ class Served:
 
     def __init__(self) -> None:
         self.versions: dict[str, set[int]] = {}
+        self.labels: dict[str, dict[str, int]] = {}
         self.away = False
 
     def available(self, name: str) -> frozenset[int]:
         if self.away:
             raise errors.ModelNotReady("away")
         return frozenset(self.versions.get(name, ()))
+
+    def labelled(self, name: str, label: str) -> int | None:
+        return self.labels.get(name, {}).get(label)
 
 
 def add(registry: Path, name: str, version: int) -> Path:
@@ -78,6 +82,16 @@ def test_version_0_is_the_newest_that_answers_else_the_newest(catalogue, served,
     catalogue.refresh()
     assert catalogue.bundle("m").version == chosen
     assert catalogue.bundle("m", 3).version == 3
+
+
+@pytest.mark.parametrize(("stable", "chosen"), [(1, 1), (2, 2), (3, 2), (7, 2)])
+def test_version_0_is_the_one_labelled_stable_where_that_answers(catalogue, served, tmp_path, stable, chosen):
+    # Version 2 is a canary beside version 1; 3 does not answer, and there is no 7.
+    for version in (1, 2, 3):
+        add(tmp_path, "m", version)
+    served.versions["m"], served.labels["m"] = {1, 2}, {"stable": stable, "canary": 2}
+    catalogue.refresh()
+    assert catalogue.bundle("m").version == chosen
 
 
 def test_a_model_exported_just_now_is_found_without_waiting_for_a_refresh(catalogue, tmp_path):

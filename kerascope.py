@@ -39,13 +39,18 @@ def gateway(
     model_server: Annotated[str, typer.Option(envvar="KERASCOPE_MODEL_SERVER", help="host:port.")] = "localhost:8500",
     host: Annotated[str, typer.Option(envvar="KERASCOPE_HOST", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="KERASCOPE_PORT", help="Port to listen on; 0 picks a free one.")] = 50051,
+    metrics_port: Annotated[
+        int | None, typer.Option(envvar="KERASCOPE_METRICS_PORT", help="Port for Prometheus; off unless given.")
+    ] = None,
 ) -> None:
     """Answer hospital systems: images in, findings with their evidence out."""
     terminal.load_tensorflow()
     from serving.server import run
     from serving.settings import Settings
 
-    settings = Settings.from_environment(registry=registry, model_server=model_server, host=host, port=port)
+    settings = Settings.from_environment(
+        registry=registry, model_server=model_server, host=host, port=port, metrics_port=metrics_port
+    )
     raise typer.Exit(run(settings))
 
 

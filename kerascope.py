@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import serving.commands
+import serving.store.commands
 import training.commands.data
 import training.commands.explain
 import training.commands.features
@@ -88,6 +89,7 @@ app.add_typer(training.commands.data.app, name="data")
 app.add_typer(training.commands.explain.app, name="explain")
 app.add_typer(training.commands.features.app, name="features")
 app.add_typer(zoo.commands.app, name="zoo")
+app.add_typer(serving.store.commands.app, name="store")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,1 @@
+"""What was received, what was answered and what was said of it: SQLite by default, PostgreSQL by URL."""

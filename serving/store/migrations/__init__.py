@@ -1,0 +1,1 @@
+"""Alembic's scripts, one a change of the tables. A new one: `python -m serving.store.migrations "What changed"`."""

@@ -1,0 +1,54 @@
+"""A store on each kind of database."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from serving.store.store import Store
+from tests.serving.postgresql import Cluster
+
+DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    folder = Path(tempfile.mkdtemp(prefix="kerascope-postgresql-"))  # pytest's own are closed to other users
+    try:
+        cluster = Cluster(folder)
+        yield cluster
+        cluster.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database; a test that takes it runs on each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    cluster: Cluster = request.getfixturevalue("postgresql")
+    return cluster.database()
+
+
+@pytest.fixture
+def open_store(url: str, tmp_path: Path) -> Iterator[Callable[..., Store]]:
+    """open_store(**options): one more connection to the same store, as another process would have."""
+    opened: list[Store] = []
+
+    def open_(**options: float) -> Store:
+        opened.append(Store(url, spool=tmp_path / "spool", **options))  # type: ignore[arg-type]
+        return opened[-1]
+
+    yield open_
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(open_store: Callable[..., Store]) -> Store:
+    return open_store()

@@ -1,0 +1,1 @@
+"""Towards the hospital: DICOM in, coded results out."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import highdicom as hd
-from pydicom import Dataset
+from pydicom import DataElement, Dataset
 from pydicom.sr.codedict import codes
 
 from serving.hospital.results.source import UTF_8, Source
@@ -83,7 +83,7 @@ class Made:
     def settle(self, dataset: Dataset, source: Source) -> Dataset:
         """Names the patient, and dates the object by the analysis, not by the clock: a retry gives the same bytes."""
         for keyword, name in source.names.items():
-            setattr(dataset, keyword, name)
+            dataset.add(DataElement(keyword, "PN", name))  # a new one: highdicom shares its elements with the source
         dataset.SpecificCharacterSet = UTF_8
         dataset.InstanceCreationDate = dataset.ContentDate = self.at.strftime("%Y%m%d")
         dataset.InstanceCreationTime = dataset.ContentTime = self.at.strftime("%H%M%S.%f")

@@ -30,6 +30,8 @@ LIGHT = [
     "zoo.imaging.overlay",
     "serving.client",
     "serving.predict",
+    "serving.hospital.report",
+    "serving.hospital.results.filing",
     "dashboard",
     "dashboard.app",
     "dashboard.panels",

@@ -168,6 +168,15 @@ def test_sending_dicom_works_as_the_guide_says(reader):
 
 
 @pytest.mark.slow
+def test_results_are_filed_as_the_guide_says(reader):
+    page = DOCS / "how-to" / "results-in-a-pacs.md"
+    reader.follow(page)
+    assert "Bundle" in (reader.folder / "tutorial" / "fhir.json").read_text()
+    (example,) = [block.text for block in blocks(page) if block.language == "python"]
+    assert "Comprehensive 3D SR Storage Kerascope AI - RESEARCH USE ONLY" in reader.python(example)
+
+
+@pytest.mark.slow
 def test_a_finished_run_is_not_trained_again_as_the_guide_says(reader):
     first = commands(DOCS / "how-to" / "resume-an-interrupted-run.md")[0]
     assert "is finished" in reader.type(first)

@@ -80,7 +80,7 @@ def make_network() -> Callable[..., keras.Model]:
     return settled_network
 
 
-# The last norm of a ResNet block begins at 0 in a good training (Goyal et al. 2017, arXiv 1706.02677, section 5.1).
+# The last norm of a block of a ResNet or an EfficientNet begins at 0 in a good training (Goyal et al. 2017, arXiv 1706.02677, section 5.1).
 # Fresh from Keras it is 1, and the fifty blocks of ResNet152 then make a rounding error 6 000 times larger.
 RESIDUAL = 0.2
 
@@ -97,7 +97,7 @@ def settled_network(backbone: str, *, size: int, channels: int, labels: int, wei
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.momentum = 0.0
-            if norm.name.endswith("_3_bn"):
+            if norm.name.endswith(("_3_bn", "_project_bn")):
                 norm.gamma.assign(np.full(norm.gamma.shape, RESIDUAL, np.float32))
         model(smooth_images(size, size, channels, 8).astype(np.float32), training=True)
         for norm, momentum in zip(norms, momenta, strict=True):

@@ -80,7 +80,7 @@ def make_network() -> Callable[..., keras.Model]:
     return settled_network
 
 
-# The last norm of a block of a ResNet or an EfficientNet begins at 0 in a good training (Goyal et al. 2017, arXiv 1706.02677, section 5.1).
+# The last norm of a residual block begins at 0 in a good training (Goyal et al. 2017, arXiv 1706.02677, section 5.1).
 # Fresh from Keras it is 1, and the fifty blocks of ResNet152 then make a rounding error 6 000 times larger.
 RESIDUAL = 0.2
 

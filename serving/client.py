@@ -21,7 +21,13 @@ from serving import messages
 from serving.messages import ModelSummary
 from serving.proto.kerascope.v1 import inference_pb2 as pb
 from serving.proto.kerascope.v1 import inference_pb2_grpc
-from serving.status import error_of
+from serving.records import Decision as Decision
+from serving.records import Review as Review
+from serving.records import Status as Status
+from serving.records import StoredAnalysis as StoredAnalysis
+from serving.records import Study as Study
+from serving.status import USER_KEY, error_of
+from serving.store_client import StoreClient
 from zoo import errors
 from zoo.cards import ModelCard
 from zoo.results import Analysis, Explanation, Method
@@ -38,7 +44,7 @@ CHANNEL_OPTIONS = (
 )
 
 
-class Client:
+class Client(StoreClient):
     """One connection to a gateway; safe to use from many threads, and a context manager.
 
     It waits for a connection, but never sends the same work twice.
@@ -48,6 +54,7 @@ class Client:
         timeout_s: longest wait for an answer.
         explain_timeout_s: the same for `explain`, which is slower.
         connect_timeout_s: longest wait for a gateway that is starting or away.
+        user: who asks, for the gateway's audit trail.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class Client:
         timeout_s: float = 30.0,
         explain_timeout_s: float = 120.0,
         connect_timeout_s: float = 2.0,
+        user: str = "",
     ) -> None:
         self.address = address
         self._timeout_s = timeout_s
@@ -66,6 +74,7 @@ class Client:
         self._stub = inference_pb2_grpc.InferenceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
         self._connected = False
+        self._metadata = ((USER_KEY, user),) if user else ()
 
     def __enter__(self) -> Client:
         return self
@@ -98,7 +107,9 @@ class Client:
         request = pb.GetModelRequest(model=_reference(name, version))
         return ModelCard.from_json(self._call(self._stub.GetModel, request).card_json)
 
-    def analyze(self, image: bytes, *, model: str, version: int = 0, embedding: bool = False) -> Analysis:
+    def analyze(
+        self, image: bytes, *, model: str, version: int = 0, embedding: bool = False, request_id: str = ""
+    ) -> Analysis:
         """One image's findings, with where the evidence for each lies.
 
         Args:
@@ -106,13 +117,16 @@ class Client:
             model: its name.
             version: 0 for the newest.
             embedding: asks for the pooled features too.
+            request_id: the same question asked again under it is answered from the gateway's store, if it has one.
 
         Raises:
             BadImage, ImageRefused: the picture is unreadable or not for this model; `reason` says why.
             UnknownModel: no such model or version.
             ModelNotReady, BackendTimeout: the gateway or the model server is away or too slow.
         """
-        request = pb.AnalyzeRequest(model=_reference(model, version), image=image, include_embedding=embedding)
+        request = pb.AnalyzeRequest(
+            model=_reference(model, version), image=image, include_embedding=embedding, request_id=request_id
+        )
         return messages.analysis_from_message(self._call(self._stub.Analyze, request))
 
     def explain(
@@ -167,7 +181,7 @@ class Client:
     def _call(self, method: Callable[..., Response], request: object, timeout_s: float | None = None) -> Response:
         self._connect()
         try:
-            return method(request, timeout=timeout_s or self._timeout_s)
+            return method(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata)
         except grpc.RpcError as call:
             self._connected = call.code() is not grpc.StatusCode.UNAVAILABLE
             raise error_of(call, self.address) from None

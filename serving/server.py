@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from serving.audit.trail import Audit
 from serving.catalogue import Catalogue
 from serving.explainer import Explainer
 from serving.memory import keep_large_blocks
@@ -21,6 +23,7 @@ from serving.proto.kerascope.v1 import inference_pb2, inference_pb2_grpc
 from serving.service import Service
 from serving.servicer import InferenceServicer
 from serving.settings import Settings
+from serving.store import opened
 from serving.tfserving import ModelServer
 from zoo import errors
 
@@ -29,6 +32,7 @@ log = logging.getLogger(__name__)
 SERVICE = inference_pb2.DESCRIPTOR.services_by_name["Inference"].full_name
 # Room for a file a little over the limit: it is our own refusal that the caller reads, not gRPC's.
 HEADROOM_BYTES = 4 << 20
+PRUNE_INTERVAL_S = 3600.0
 
 
 class Gateway:
@@ -50,11 +54,14 @@ class Gateway:
         self._health = health.HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(max_workers=2)
         )
+        self._store = opened(settings.store, spool=settings.spool) if settings.store else None
+        self._servicer = self._answering()
         self._server = self._build()
         self.port = _bind(self._server, settings)
         self.address = f"localhost:{self.port}"
         self.metrics_port, self._stop_metrics = self._offer_metrics()
         self._listed: set[str] = set()
+        self._next_prune = 0.0
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watch", daemon=True)
 
@@ -70,23 +77,31 @@ class Gateway:
     def stop(self, grace_s: float = 5.0) -> None:
         """Takes no new calls, gives those in flight `grace_s` seconds, then ends."""
         self._stopping.set()
+        self._servicer.stop()
         self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait()
         self._explainer.stop()
         self._model_server.close()
         self._stop_metrics()
+        if self._store is not None:
+            self._store.close()
 
     def _offer_metrics(self) -> tuple[int | None, Callable[[], None]]:
         if self._settings.metrics_port is None:
             return None, lambda: None
         return serve_metrics(self.metrics, self._settings.host, self._settings.metrics_port)
 
-    def _build(self) -> grpc.Server:
+    def _answering(self) -> InferenceServicer:
         settings = self._settings
         service = Service(self._catalogue, self._model_server, self._explainer, settings)
-        explaining = settings.explainer_workers + settings.explainer_waiting
+        audit = None if settings.audit is None else Audit(settings.audit, "gateway")
+        return InferenceServicer(service, store=self._store, audit=audit, watchers=settings.watchers)
+
+    def _build(self) -> grpc.Server:
+        settings = self._settings
+        apart = settings.explainer_workers + settings.explainer_waiting + settings.watchers
         server = grpc.server(
-            ThreadPoolExecutor(max_workers=settings.request_threads + explaining, thread_name_prefix="request"),
+            ThreadPoolExecutor(max_workers=settings.request_threads + apart, thread_name_prefix="request"),
             interceptors=(CallsWatched(self.metrics, SERVICE, lambda name: name in self._catalogue.names()),),
             options=(
                 ("grpc.max_receive_message_length", settings.max_image_bytes + HEADROOM_BYTES),
@@ -95,7 +110,7 @@ class Gateway:
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
             ),
         )
-        inference_pb2_grpc.add_InferenceServicer_to_server(InferenceServicer(service), server)
+        inference_pb2_grpc.add_InferenceServicer_to_server(self._servicer, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         return server
@@ -104,8 +119,16 @@ class Gateway:
         while not self._stopping.wait(self._settings.watch_interval_s):
             try:
                 self._look()
+                self._prune_when_due()
             except Exception:  # the next look may succeed; a watcher that died would freeze the health
-                log.exception("looking at the registry and the model server failed")
+                log.exception("looking at the registry, the model server or the store failed")
+
+    def _prune_when_due(self) -> None:
+        if self._store is None or not self._settings.retention_days or time.monotonic() < self._next_prune:
+            return
+        self._next_prune = time.monotonic() + PRUNE_INTERVAL_S
+        pruned = self._store.prune(older_than_days=self._settings.retention_days)
+        log.info("removed from the store: %d images, %d analyses", pruned.images, pruned.analyses)
 
     def _look(self) -> None:
         """Health per model: `<name>/<version>` for each version, `<name>` where any version answers."""

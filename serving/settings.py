@@ -33,6 +33,12 @@ class Settings(BaseModel):
         explainer_waiting: explanations that may wait for a worker; one more is turned away.
         request_threads: calls answered at once, explanations apart.
         watch_interval_s: how often the registry and the model server are looked at.
+        store: where answers and reviews are kept: sqlite:///folder/store.db or postgresql://user@host/name, the
+            password in PGPASSWORD or PostgreSQL's password file. Off unless set.
+        spool: folder of received files, where the DICOM node keeps them elsewhere than beside SQLite's file.
+        retention_days: what the store took in earlier is removed, looked at once an hour; 0 keeps it for ever.
+        audit: file for the audit trail. Off unless set.
+        watchers: callers that may watch for new analyses at once.
         log_level: of the gateway's own log.
     """
 
@@ -51,6 +57,11 @@ class Settings(BaseModel):
     explainer_waiting: int = Field(4, ge=0)
     request_threads: int = Field(16, ge=1, le=1024)
     watch_interval_s: float = Field(1.0, gt=0)
+    store: str = ""
+    spool: Path | None = None
+    retention_days: float = Field(0.0, ge=0)
+    audit: Path | None = None
+    watchers: int = Field(4, ge=1, le=256)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 ERROR_KEY = "kerascope-error"
 REASON_KEY = "kerascope-reason"
+# With a call, and only for the audit trail: who asks, as the caller says.
+USER_KEY = "kerascope-user"
 
 STATUS: dict[type[errors.KerascopeError], grpc.StatusCode] = {
     errors.BadImage: grpc.StatusCode.INVALID_ARGUMENT,

@@ -121,6 +121,19 @@ class Analyses:
                 session.scalars(select(tables.Analysis.sequence).order_by(tables.Analysis.sequence.desc())).first() or 0
             )
 
+    def embedding(self, analysis_id: str) -> FloatArray:
+        """The pooled features of one answer, float32 [K].
+
+        Raises:
+            BadRequest: it was a refusal, which has none.
+        """
+        with self._database.read() as session:
+            of_it = tables.Analysis.analysis_id == analysis_id
+            kept = session.scalar(select(tables.Analysis.embedding).where(of_it))
+        if kept is None:
+            raise errors.BadRequest("This image was refused: it has no features to compare. Name another analysis.")
+        return np.frombuffer(kept, "<f4")
+
     def similar(self, embedding: FloatArray, *, model: str, version: int, limit: int) -> list[tuple[float, str]]:
         """The answers of one model and version whose pictures look most alike to it.
 

@@ -68,12 +68,8 @@ def retry(store: Url = "", spool: Folder = None) -> None:
 
 
 def _open(url: str, spool: Path | None) -> Store:
-    try:
-        from serving.store.store import Store
-    except ModuleNotFoundError as missing:
-        raise errors.BadConfig(
-            f"The store needs {missing.name}, which is not installed: pip install 'kerascope[hospital]'."
-        ) from None
+    from serving.store import opened
+
     if not url:
         raise errors.BadConfig("No store is named. Name one with --store or in KERASCOPE_STORE.")
-    return Store(url, spool=spool)
+    return opened(url, spool=spool)

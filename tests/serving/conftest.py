@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from tests.serving.postgresql import Cluster
 
 MakeDicom = Callable[..., bytes]
 
@@ -73,3 +78,14 @@ def make_png() -> Callable[[int], bytes]:
 @pytest.fixture
 def jpeg(pixels: np.ndarray) -> bytes:
     return picture("JPEG", pixels)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Cluster]:
+    folder = Path(tempfile.mkdtemp(prefix="kerascope-postgresql-"))  # pytest's own are closed to other users
+    try:
+        cluster = Cluster(folder)
+        yield cluster
+        cluster.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -14,7 +14,6 @@ import tensorflow as tf
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from tensorflow_serving.apis.classification_pb2 import ClassificationRequest
 from tensorflow_serving.apis.get_model_metadata_pb2 import GetModelMetadataRequest, SignatureDefMap
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusRequest
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
@@ -195,12 +194,6 @@ def test_status_is_told_by_version_and_only_of_what_there_is(client: Client) -> 
         "Could not find version 9 of model line",
     )
     assert refusal(lambda: client.status("curve")) == ("NOT_FOUND", "Could not find any versions of model curve")
-
-
-def test_what_is_not_built_says_so(client: Client) -> None:
-    request = ClassificationRequest()
-    request.model_spec.name = "line"
-    assert refusal(lambda: client.prediction.Classify(request, timeout=WAIT_S))[0] == "UNIMPLEMENTED"
 
 
 @pytest.mark.parametrize("service", ["", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"])

@@ -56,7 +56,8 @@ def start(base_path: Path) -> Iterator[Start]:
 
     def started(**options: object) -> Client:
         where = {} if "model_config_file" in options else {"model_name": "line", "model_base_path": str(base_path)}
-        server = create_server(Options(port=0, file_system_poll_wait_seconds=0.05, **where, **options))
+        usual = {"file_system_poll_wait_seconds": 0.05, "max_num_load_retries": 0}
+        server = create_server(Options(port=0, **{**usual, **where, **options}))
         running.append(server)
         server.start()
         return Client(f"localhost:{server.port}")

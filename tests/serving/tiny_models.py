@@ -30,6 +30,38 @@ class Line(tf.Module):
         return {"number": tf.strings.to_number(text)}
 
 
+class Rows(tf.Module):
+    """Tells with how many rows it was run: one number per row of `x`, whose other dimension is free."""
+
+    @tf.function
+    def rows(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        number = tf.shape(x)[0]
+        return {"rows": tf.fill([number], number), "sums": tf.reduce_sum(x, axis=1)}
+
+    @tf.function
+    def pair(self, a: tf.Tensor, b: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"sum": a + b}
+
+    @tf.function
+    def mean(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"mean": tf.reduce_mean(x)}
+
+
+def write_rows(base_path: Path, version: int = 1, *, batching: str = "") -> Path:
+    """Writes a version of `Rows`, with batching parameters of its own if they are given."""
+    model, folder, table = Rows(), base_path / str(version), tf.TensorSpec([None, None], tf.float32, name="x")
+    pair = [tf.TensorSpec(None, tf.float32, name=name) for name in ("a", "b")]
+    signatures = {
+        "serving_default": model.rows.get_concrete_function(table),
+        "pair": model.pair.get_concrete_function(*pair),
+        "mean": model.mean.get_concrete_function(table),
+    }
+    tf.saved_model.save(model, str(folder), signatures=signatures)
+    if batching:
+        (folder / "batching_params.pbtxt").write_text(batching)
+    return folder
+
+
 def write_line(base_path: Path, version: int, *, warm_up_with: list[PredictionLog] | None = None) -> Path:
     """Writes version `version` of `Line` below `base_path`, as one rename, so that it is never seen half-written."""
     model, strings = Line(version), tf.TensorSpec([None], tf.string)

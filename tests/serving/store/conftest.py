@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,17 +11,6 @@ from serving.store.store import Store
 from tests.serving.postgresql import Cluster
 
 DATABASES = ("sqlite", "postgresql")
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix="kerascope-postgresql-"))  # pytest's own are closed to other users
-    try:
-        cluster = Cluster(folder)
-        yield cluster
-        cluster.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=DATABASES)

@@ -29,6 +29,23 @@ class Method(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     METHOD_DECONVNET: _ClassVar[Method]
     METHOD_INTEGRATED_GRADIENTS: _ClassVar[Method]
     METHOD_OCCLUSION: _ClassVar[Method]
+
+class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STATUS_UNSPECIFIED: _ClassVar[Status]
+    STATUS_RECEIVED: _ClassVar[Status]
+    STATUS_ANALYSING: _ClassVar[Status]
+    STATUS_DONE: _ClassVar[Status]
+    STATUS_REFUSED: _ClassVar[Status]
+    STATUS_FAILED: _ClassVar[Status]
+
+class Decision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DECISION_UNSPECIFIED: _ClassVar[Decision]
+    DECISION_ACCEPT: _ClassVar[Decision]
+    DECISION_REJECT: _ClassVar[Decision]
+    DECISION_CORRECT: _ClassVar[Decision]
+    DECISION_COMMENT: _ClassVar[Decision]
 VERDICT_UNSPECIFIED: Verdict
 VERDICT_ABSENT: Verdict
 VERDICT_NOT_SURE: Verdict
@@ -46,6 +63,17 @@ METHOD_GUIDED_BACKPROPAGATION: Method
 METHOD_DECONVNET: Method
 METHOD_INTEGRATED_GRADIENTS: Method
 METHOD_OCCLUSION: Method
+STATUS_UNSPECIFIED: Status
+STATUS_RECEIVED: Status
+STATUS_ANALYSING: Status
+STATUS_DONE: Status
+STATUS_REFUSED: Status
+STATUS_FAILED: Status
+DECISION_UNSPECIFIED: Decision
+DECISION_ACCEPT: Decision
+DECISION_REJECT: Decision
+DECISION_CORRECT: Decision
+DECISION_COMMENT: Decision
 
 class ModelRef(_message.Message):
     __slots__ = ("name", "version")
@@ -94,14 +122,16 @@ class GetModelResponse(_message.Message):
     def __init__(self, card_json: _Optional[str] = ..., ready: _Optional[bool] = ...) -> None: ...
 
 class AnalyzeRequest(_message.Message):
-    __slots__ = ("model", "image", "include_embedding")
+    __slots__ = ("model", "image", "include_embedding", "request_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     INCLUDE_EMBEDDING_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     model: ModelRef
     image: bytes
     include_embedding: bool
-    def __init__(self, model: _Optional[_Union[ModelRef, _Mapping]] = ..., image: _Optional[bytes] = ..., include_embedding: _Optional[bool] = ...) -> None: ...
+    request_id: str
+    def __init__(self, model: _Optional[_Union[ModelRef, _Mapping]] = ..., image: _Optional[bytes] = ..., include_embedding: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class AnalyzeResponse(_message.Message):
     __slots__ = ("findings", "provenance", "image", "timings", "embedding", "notice")
@@ -240,3 +270,167 @@ class ExplainResponse(_message.Message):
     provenance: Provenance
     notice: str
     def __init__(self, method: _Optional[_Union[Method, str]] = ..., label: _Optional[str] = ..., heatmap: _Optional[_Union[Map, _Mapping]] = ..., strength: _Optional[float] = ..., elapsed_ms: _Optional[float] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., notice: _Optional[str] = ...) -> None: ...
+
+class StoredAnalysis(_message.Message):
+    __slots__ = ("sequence", "analysis_id", "created_ms", "model", "status", "image_sha256", "study_uid", "instance_uid", "analysis", "error", "reason", "detail", "reviews")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    ANALYSIS_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATED_MS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    STUDY_UID_FIELD_NUMBER: _ClassVar[int]
+    INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
+    ANALYSIS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    REVIEWS_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    analysis_id: str
+    created_ms: int
+    model: ModelRef
+    status: Status
+    image_sha256: str
+    study_uid: str
+    instance_uid: str
+    analysis: AnalyzeResponse
+    error: str
+    reason: str
+    detail: str
+    reviews: _containers.RepeatedCompositeFieldContainer[Review]
+    def __init__(self, sequence: _Optional[int] = ..., analysis_id: _Optional[str] = ..., created_ms: _Optional[int] = ..., model: _Optional[_Union[ModelRef, _Mapping]] = ..., status: _Optional[_Union[Status, str]] = ..., image_sha256: _Optional[str] = ..., study_uid: _Optional[str] = ..., instance_uid: _Optional[str] = ..., analysis: _Optional[_Union[AnalyzeResponse, _Mapping]] = ..., error: _Optional[str] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ..., reviews: _Optional[_Iterable[_Union[Review, _Mapping]]] = ...) -> None: ...
+
+class GetAnalysisRequest(_message.Message):
+    __slots__ = ("analysis_id",)
+    ANALYSIS_ID_FIELD_NUMBER: _ClassVar[int]
+    analysis_id: str
+    def __init__(self, analysis_id: _Optional[str] = ...) -> None: ...
+
+class GetAnalysisResponse(_message.Message):
+    __slots__ = ("analysis",)
+    ANALYSIS_FIELD_NUMBER: _ClassVar[int]
+    analysis: StoredAnalysis
+    def __init__(self, analysis: _Optional[_Union[StoredAnalysis, _Mapping]] = ...) -> None: ...
+
+class Study(_message.Message):
+    __slots__ = ("number", "study_uid", "received_ms", "items")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    STUDY_UID_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_MS_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    study_uid: str
+    received_ms: int
+    items: _containers.RepeatedCompositeFieldContainer[StudyItem]
+    def __init__(self, number: _Optional[int] = ..., study_uid: _Optional[str] = ..., received_ms: _Optional[int] = ..., items: _Optional[_Iterable[_Union[StudyItem, _Mapping]]] = ...) -> None: ...
+
+class StudyItem(_message.Message):
+    __slots__ = ("instance_uid", "model", "status", "reason", "analysis_id")
+    INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ANALYSIS_ID_FIELD_NUMBER: _ClassVar[int]
+    instance_uid: str
+    model: str
+    status: Status
+    reason: str
+    analysis_id: str
+    def __init__(self, instance_uid: _Optional[str] = ..., model: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., reason: _Optional[str] = ..., analysis_id: _Optional[str] = ...) -> None: ...
+
+class ListStudiesRequest(_message.Message):
+    __slots__ = ("limit", "before")
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    before: int
+    def __init__(self, limit: _Optional[int] = ..., before: _Optional[int] = ...) -> None: ...
+
+class ListStudiesResponse(_message.Message):
+    __slots__ = ("studies",)
+    STUDIES_FIELD_NUMBER: _ClassVar[int]
+    studies: _containers.RepeatedCompositeFieldContainer[Study]
+    def __init__(self, studies: _Optional[_Iterable[_Union[Study, _Mapping]]] = ...) -> None: ...
+
+class GetStudyRequest(_message.Message):
+    __slots__ = ("study_uid",)
+    STUDY_UID_FIELD_NUMBER: _ClassVar[int]
+    study_uid: str
+    def __init__(self, study_uid: _Optional[str] = ...) -> None: ...
+
+class GetStudyResponse(_message.Message):
+    __slots__ = ("study", "analyses")
+    STUDY_FIELD_NUMBER: _ClassVar[int]
+    ANALYSES_FIELD_NUMBER: _ClassVar[int]
+    study: Study
+    analyses: _containers.RepeatedCompositeFieldContainer[StoredAnalysis]
+    def __init__(self, study: _Optional[_Union[Study, _Mapping]] = ..., analyses: _Optional[_Iterable[_Union[StoredAnalysis, _Mapping]]] = ...) -> None: ...
+
+class Review(_message.Message):
+    __slots__ = ("analysis_id", "decision", "user", "finding", "correction", "comment", "signed", "created_ms")
+    ANALYSIS_ID_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    FINDING_FIELD_NUMBER: _ClassVar[int]
+    CORRECTION_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_FIELD_NUMBER: _ClassVar[int]
+    CREATED_MS_FIELD_NUMBER: _ClassVar[int]
+    analysis_id: str
+    decision: Decision
+    user: str
+    finding: str
+    correction: Verdict
+    comment: str
+    signed: bool
+    created_ms: int
+    def __init__(self, analysis_id: _Optional[str] = ..., decision: _Optional[_Union[Decision, str]] = ..., user: _Optional[str] = ..., finding: _Optional[str] = ..., correction: _Optional[_Union[Verdict, str]] = ..., comment: _Optional[str] = ..., signed: _Optional[bool] = ..., created_ms: _Optional[int] = ...) -> None: ...
+
+class SubmitReviewRequest(_message.Message):
+    __slots__ = ("review",)
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
+    review: Review
+    def __init__(self, review: _Optional[_Union[Review, _Mapping]] = ...) -> None: ...
+
+class SubmitReviewResponse(_message.Message):
+    __slots__ = ("review",)
+    REVIEW_FIELD_NUMBER: _ClassVar[int]
+    review: Review
+    def __init__(self, review: _Optional[_Union[Review, _Mapping]] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ("after", "model")
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    after: int
+    model: str
+    def __init__(self, after: _Optional[int] = ..., model: _Optional[str] = ...) -> None: ...
+
+class WatchResponse(_message.Message):
+    __slots__ = ("analysis",)
+    ANALYSIS_FIELD_NUMBER: _ClassVar[int]
+    analysis: StoredAnalysis
+    def __init__(self, analysis: _Optional[_Union[StoredAnalysis, _Mapping]] = ...) -> None: ...
+
+class FindSimilarRequest(_message.Message):
+    __slots__ = ("analysis_id", "limit")
+    ANALYSIS_ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    analysis_id: str
+    limit: int
+    def __init__(self, analysis_id: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class FindSimilarResponse(_message.Message):
+    __slots__ = ("similar",)
+    SIMILAR_FIELD_NUMBER: _ClassVar[int]
+    similar: _containers.RepeatedCompositeFieldContainer[Similar]
+    def __init__(self, similar: _Optional[_Iterable[_Union[Similar, _Mapping]]] = ...) -> None: ...
+
+class Similar(_message.Message):
+    __slots__ = ("similarity", "analysis")
+    SIMILARITY_FIELD_NUMBER: _ClassVar[int]
+    ANALYSIS_FIELD_NUMBER: _ClassVar[int]
+    similarity: float
+    analysis: StoredAnalysis
+    def __init__(self, similarity: _Optional[float] = ..., analysis: _Optional[_Union[StoredAnalysis, _Mapping]] = ...) -> None: ...

@@ -55,6 +55,36 @@ class InferenceStub:
                 request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ExplainResponse.FromString,
                 _registered_method=True)
+        self.GetAnalysis = channel.unary_unary(
+                '/kerascope.v1.Inference/GetAnalysis',
+                request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisRequest.SerializeToString,
+                response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisResponse.FromString,
+                _registered_method=True)
+        self.ListStudies = channel.unary_unary(
+                '/kerascope.v1.Inference/ListStudies',
+                request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListStudiesRequest.SerializeToString,
+                response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListStudiesResponse.FromString,
+                _registered_method=True)
+        self.GetStudy = channel.unary_unary(
+                '/kerascope.v1.Inference/GetStudy',
+                request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetStudyRequest.SerializeToString,
+                response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetStudyResponse.FromString,
+                _registered_method=True)
+        self.SubmitReview = channel.unary_unary(
+                '/kerascope.v1.Inference/SubmitReview',
+                request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.SubmitReviewRequest.SerializeToString,
+                response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.SubmitReviewResponse.FromString,
+                _registered_method=True)
+        self.Watch = channel.unary_stream(
+                '/kerascope.v1.Inference/Watch',
+                request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.WatchRequest.SerializeToString,
+                response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.WatchResponse.FromString,
+                _registered_method=True)
+        self.FindSimilar = channel.unary_unary(
+                '/kerascope.v1.Inference/FindSimilar',
+                request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.FindSimilarRequest.SerializeToString,
+                response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.FindSimilarResponse.FromString,
+                _registered_method=True)
 
 
 class InferenceServicer:
@@ -91,6 +121,51 @@ class InferenceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetAnalysis(self, request, context):
+        """What follows needs a store (KERASCOPE_STORE); without one it is FAILED_PRECONDITION. With one, an analysis is in the
+        store before its answer leaves. UNAVAILABLE: the store is away; ask again.
+
+        One stored analysis, with its reviews. NOT_FOUND for an unknown one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListStudies(self, request, context):
+        """A worklist: the newest studies first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStudy(self, request, context):
+        """One study with all its analyses. NOT_FOUND for an unknown one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitReview(self, request, context):
+        """What a person says of a finding or of a whole analysis. Reviews are added, never changed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Watch(self, request, context):
+        """Every new analysis as it comes, until the caller hangs up. UNAVAILABLE where too many are watching already.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindSimilar(self, request, context):
+        """The analyses of the same model and version whose pictures its features find most alike.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_InferenceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +188,36 @@ def add_InferenceServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ExplainRequest.FromString,
                     response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ExplainResponse.SerializeToString,
+            ),
+            'GetAnalysis': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAnalysis,
+                    request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisRequest.FromString,
+                    response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisResponse.SerializeToString,
+            ),
+            'ListStudies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStudies,
+                    request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListStudiesRequest.FromString,
+                    response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListStudiesResponse.SerializeToString,
+            ),
+            'GetStudy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStudy,
+                    request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetStudyRequest.FromString,
+                    response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetStudyResponse.SerializeToString,
+            ),
+            'SubmitReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitReview,
+                    request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.SubmitReviewRequest.FromString,
+                    response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.SubmitReviewResponse.SerializeToString,
+            ),
+            'Watch': grpc.unary_stream_rpc_method_handler(
+                    servicer.Watch,
+                    request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.WatchRequest.FromString,
+                    response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.WatchResponse.SerializeToString,
+            ),
+            'FindSimilar': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindSimilar,
+                    request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.FindSimilarRequest.FromString,
+                    response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.FindSimilarResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -224,6 +329,168 @@ class Inference:
             '/kerascope.v1.Inference/Explain',
             serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ExplainRequest.SerializeToString,
             serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAnalysis(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kerascope.v1.Inference/GetAnalysis',
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisRequest.SerializeToString,
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStudies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kerascope.v1.Inference/ListStudies',
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListStudiesRequest.SerializeToString,
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListStudiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kerascope.v1.Inference/GetStudy',
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetStudyRequest.SerializeToString,
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kerascope.v1.Inference/SubmitReview',
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.SubmitReviewRequest.SerializeToString,
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.SubmitReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Watch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/kerascope.v1.Inference/Watch',
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.WatchRequest.SerializeToString,
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.WatchResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindSimilar(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kerascope.v1.Inference/FindSimilar',
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.FindSimilarRequest.SerializeToString,
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.FindSimilarResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,1 @@
+"""Who asked what, and what became of it: a trail that cannot be changed unseen."""

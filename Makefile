@@ -56,8 +56,8 @@ format: $(VENV)/.dev  ## let ruff tidy up
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-PROTO := serving/proto/kerascope/v1/inference.proto
-proto: $(VENV)/.dev  ## generate the gateway's code from its proto
+PROTO := serving/proto/kerascope/v1/inference.proto serving/proto/modelserver/files.proto
+proto: $(VENV)/.dev  ## generate the code of the protos
 	$(BIN)/python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. --grpc_python_out=. $(PROTO)
 
 docs: $(VENV)/.dev  ## write the reference pages from the code

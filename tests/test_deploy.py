@@ -26,8 +26,6 @@ TARGETS = ("trainer", "gateway", "dashboard")
 MODEL_SERVERS = ("model-server-gpu", "model-server-cpu")
 # What TensorFlow Serving has and the embedded server does without.
 TENSORFLOW_SERVING_ALONE = {
-    "enable_batching",
-    "batching_parameters_file",
     "rest_api_port",
     "monitoring_config_file",
 }

@@ -1,4 +1,4 @@
-"""The generated code is what the proto generates."""
+"""The generated code is what the protos generate."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
-FOLDER = "serving/proto/kerascope/v1"
 
 
-def test_the_gateways_code_is_generated_from_its_proto(tmp_path):
+@pytest.mark.parametrize("proto", ["serving/proto/kerascope/v1/inference.proto", "serving/proto/modelserver/files.proto"])
+def test_the_code_is_generated_from_its_proto(tmp_path, proto):
     outs = [f"--{kind}_out={tmp_path}" for kind in ("python", "pyi", "grpc_python")]
-    command = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", *outs, f"{FOLDER}/inference.proto"]
+    command = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", *outs, proto]
     subprocess.run(command, cwd=ROOT, check=True, timeout=60)
-    generated = {path.name: path.read_text() for path in (tmp_path / FOLDER).iterdir()}
-    kept = {path.name: path.read_text() for path in (ROOT / FOLDER).glob("inference_pb2*")}
+    folder, name = Path(proto).parent, Path(proto).stem
+    generated = {path.name: path.read_text() for path in (tmp_path / folder).iterdir()}
+    kept = {path.name: path.read_text() for path in (ROOT / folder).glob(f"{name}_pb2*")}
     assert kept == generated, "The proto has changed: run `make proto` and commit what it writes."

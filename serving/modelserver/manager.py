@@ -1,4 +1,4 @@
-"""Which versions serve: follows configuration and disk, loads, swaps and unloads, and keeps every version's state.
+"""Which versions serve: follows configuration and disk, has versions loaded, swaps and unloads them.
 
 The policy is TensorFlow Serving's AvailabilityPreservingPolicy: a version that is no longer asked for stays
 until one that is asked for serves. Looking a version up takes no lock, so loading never holds up a call.
@@ -8,52 +8,56 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.config.model_server_config_pb2 import ModelConfig, ModelServerConfig
 
 from serving.modelserver import labels, storage
 from serving.modelserver.config import check
-from serving.modelserver.servables import Servable
+from serving.modelserver.loaded import Loaded
+from serving.modelserver.loads import Load, Loader, Retries
+from serving.modelserver.states import State, States, VersionState
 from serving.modelserver.status import code_and_message
 
 log = logging.getLogger(__name__)
 
-State = ModelVersionStatus.State
-Loader = Callable[[str, int, Path], Servable]
-
-
-@dataclass(frozen=True)
-class VersionState:
-    """Where one version stands; code and message are OK and empty unless loading it failed."""
-
-    state: int
-    code: int = 0
-    message: str = ""
+_LOOK_S = 0.1  # how often a reload that waits asks whether its caller still does
 
 
 class Manager:
     """The models of one server.
 
     Args:
-        load: reads one version, ready to serve; called in the thread that calls `poll` or `reload`.
+        load: reads one version, ready to serve.
+        threads: how many are loaded at once.
+        retries: for one that fails.
         allow_labels_for_unavailable: see `Options.allow_version_labels_for_unavailable_models`.
+        retired: called after versions were unloaded, in a thread that answers no calls.
     """
 
-    def __init__(self, load: Loader, *, allow_labels_for_unavailable: bool = False) -> None:
-        self._load = load
+    def __init__(
+        self,
+        load: Loader,
+        *,
+        threads: int = 1,
+        retries: Retries | None = None,
+        allow_labels_for_unavailable: bool = False,
+        retired: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._load, self._retries, self._retired = load, retries or Retries(), retired
         self._allow_labels = allow_labels_for_unavailable
-        self._busy = threading.Lock()  # held by whoever changes something
+        self._places = threading.Semaphore(threads)
+        self._changed = threading.Condition(threading.RLock())  # held by whoever changes something
         self._config = ModelServerConfig()
-        self._serving: dict[str, dict[int, Servable]] = {}  # replaced, never changed
+        self._serving: Mapping[str, Mapping[int, Loaded]] = {}  # replaced, never changed
         self._labels: labels.Labels = {}  # likewise
-        self._states: dict[str, dict[int, VersionState]] = {}
+        self._wanted: dict[str, Mapping[int, Path]] = {}
+        self._loads: dict[tuple[str, int], Load] = {}
         self._stamps: dict[tuple[str, int], object] = {}  # of versions that would not load
+        self._states = States()
         self._complaints: dict[str, str] = {}
 
     def configure(self, config: ModelServerConfig) -> None:
@@ -64,35 +68,52 @@ class Manager:
             tf.errors.FailedPreconditionError: a label names a version that is not available.
         """
         check(config)
-        with self._busy:
+        with self._changed:
             self._labels = labels.assign(config, self._labels, self._serving, any_version=self._allow_labels)
             self._config = config
 
-    def reload(self, config: ModelServerConfig) -> None:
-        """`configure`, then load and unload what it takes; returns when that is done.
+    def reload(self, config: ModelServerConfig, *, waited_for: Callable[[], bool] = lambda: True) -> None:
+        """`configure` and `poll`; returns when models that were not there before are, as TensorFlow Serving does.
+
+        Args:
+            waited_for: whether the caller still waits.
 
         Raises:
             tf.errors.OpError: as `configure`; Unknown if a new model did not become available.
         """
-        known = {model.name for model in self._models()}
-        self.configure(config)
-        self.poll()
-        missing = {model.name for model in self._models()} - known - set(self._serving)
+        with self._changed:
+            known = {model.name for model in self._models()}
+            self.configure(config)
+            self.poll()
+            new = {model.name for model in self._models()} - known
+            while waited_for() and any(self._is_coming(name) for name in new):
+                self._changed.wait(_LOOK_S)
+            missing = sorted(new - set(self._serving))
         if missing:
-            told = ", ".join(f"{{{name}{self._reason(name)}}}" for name in sorted(missing))
+            told = ", ".join(f"{{{name}{self._reason(name)}}}" for name in missing)
             raise tf.errors.UnknownError(None, None, f"{len(missing)} model(s) did not become available: {{{told}}}")
 
     def poll(self) -> None:
-        """Looks at the disk once; loads what is new and asked for, then unloads what is not asked for any more."""
-        with self._busy:
-            wanted = {model.name: model for model in self._models()}
-            for name in [name for name in self._serving if name not in wanted]:
-                self._unload(name, list(self._serving[name]))
-            for model in wanted.values():
+        """Looks at the disk once; begins to load what is new and asked for, unloads what is not asked for any more."""
+        with self._changed:
+            models = {model.name: model for model in self._models()}
+            for name in [*self._wanted, *self._serving]:
+                if name not in models:
+                    self._want(name, {})
+            for model in models.values():
                 self._follow(model)
 
-    def servable(self, spec: ModelSpec) -> Servable:
-        """The loaded version that a request means: by number, by label, or the highest.
+    def close(self, timeout_s: float) -> None:
+        """Begins no further load, and waits for each one under way."""
+        with self._changed:
+            loads = list(self._loads.values())
+        for load in loads:
+            load.give_up()
+        for load in loads:
+            load.join(timeout_s)
+
+    def loaded(self, spec: ModelSpec) -> Loaded:
+        """The version that a request means: by number, by label, or the highest.
 
         A version 0 that is not there means the highest too. TensorFlow Serving refuses it, but `ovmsclient`
         sends it where its caller names no version.
@@ -109,29 +130,47 @@ class Manager:
         asked = self._asked_version(spec)
         if asked == 0 and 0 not in versions:
             asked = None
-        version = max(versions, default=None) if asked is None else asked
-        if version in versions:
-            return versions[version]
+        if asked is None and versions:
+            return versions[max(versions)]
+        if asked is not None and asked in versions:
+            return versions[asked]
         told = f"Latest({spec.name})" if asked is None else f"Specific({spec.name}, {asked})"
-        if self._is_starting(spec.name):
+        if self._is_configured(spec.name) and not self._states.any_ended(spec.name):
             raise tf.errors.UnavailableError(None, None, f"Servable is not loaded yet for request: {told}")
         raise tf.errors.NotFoundError(None, None, f"Servable not found for request: {told}")
 
-    def states(self, name: str) -> dict[int, VersionState]:
-        """Every version of a model that has ever been asked for, with its state, the highest first."""
-        return dict(sorted(self._states.get(name, {}).items(), reverse=True))
+    def states_of(self, spec: ModelSpec) -> Mapping[int, VersionState]:
+        """The states that a request asks for: of one version, or of every one there ever was, the highest first.
+
+        Raises:
+            tf.errors.InvalidArgumentError: an unknown label.
+            tf.errors.NotFoundError: no such model, or not this version of it.
+        """
+        states, version = self._states.of(spec.name), self._asked_version(spec)
+        if not states:
+            raise tf.errors.NotFoundError(None, None, f"Could not find any versions of model {spec.name}")
+        if version is None or (version == 0 and 0 not in states):  # 0: see `loaded`
+            return states
+        if version not in states:
+            raise tf.errors.NotFoundError(None, None, f"Could not find version {version} of model {spec.name}")
+        return {version: states[version]}
+
+    def knows(self, name: str) -> bool:
+        """Whether there is, or has been, a model of this name."""
+        return name in self._serving or bool(self._states.of(name))
 
     def is_settled(self) -> bool:
         """Whether every configured model has had a version loaded, or failing to load."""
-        return not any(self._is_starting(model.name) for model in self._models())
+        return all(self._states.any_tried(model.name) for model in self._models())
 
     def _models(self) -> list[ModelConfig]:
         return list(self._config.model_config_list.config)
 
-    def _is_starting(self, name: str) -> bool:
-        done = (State.AVAILABLE, State.UNLOADING, State.END)
-        configured = any(model.name == name for model in self._models())
-        return configured and not any(entry.state in done for entry in self.states(name).values())
+    def _is_configured(self, name: str) -> bool:
+        return any(model.name == name for model in self._models())
+
+    def _is_coming(self, name: str) -> bool:
+        return name not in self._serving and any(model == name for model, _ in self._loads)
 
     def _asked_version(self, spec: ModelSpec) -> int | None:
         choice = spec.WhichOneof("version_choice")
@@ -147,7 +186,7 @@ class Manager:
             raise tf.errors.InvalidArgumentError(None, None, message) from None
 
     def _reason(self, name: str) -> str:
-        reasons = [entry.message for entry in self.states(name).values() if entry.message]
+        reasons = [entry.message for entry in self._states.of(name).values() if entry.message]
         return f" due to error: {reasons[0]}" if reasons else ""
 
     def _follow(self, model: ModelConfig) -> None:
@@ -159,47 +198,88 @@ class Manager:
             return
         wanted = storage.aspired(found, model.model_version_policy)
         self._complain(model, "" if wanted else f"No versions of servable {model.name} found under {model.base_path}")
-        for version in set(wanted) - set(self._states.get(model.name, {})):
-            self._set(model.name, version, VersionState(State.START))
-        for version, folder in wanted.items():
-            self._bring_up(model.name, version, folder)
-        serving = self._serving.get(model.name, {})
-        if not wanted or any(version in serving for version in wanted):
-            self._unload(model.name, [version for version in serving if version not in wanted])
+        self._want(model.name, wanted)
 
     def _complain(self, model: ModelConfig, message: str) -> None:
         if message and message != self._complaints.get(model.name):
             log.warning("%s; waiting for one", message)
         self._complaints[model.name] = message
 
+    def _want(self, name: str, wanted: Mapping[int, Path]) -> None:
+        self._wanted[name] = wanted
+        for (model, version), load in self._loads.items():
+            if model == name and version not in wanted:
+                load.give_up()
+        for version, folder in wanted.items():
+            if version not in self._serving.get(name, {}):
+                self._bring_up(name, version, folder)
+        self._retire(name)
+        if not wanted and name not in self._serving:
+            del self._wanted[name]
+
     def _bring_up(self, name: str, version: int, folder: Path) -> None:
-        if version in self._serving.get(name, {}):
-            return
         stamp = storage.stamp(folder)
         if self._stamps.get((name, version)) == stamp:
             return  # it failed, and nothing in it has changed since
-        self._set(name, version, VersionState(State.LOADING))
-        try:
-            servable = self._load(name, version, folder)
-        except Exception as error:
-            code, message = code_and_message(error)
-            log.error("Loading servable {name: %s version: %d} failed: %s", name, version, message)
-            self._stamps[name, version] = stamp
-            self._set(name, version, VersionState(State.END, code, message))
+        if (name, version) in self._loads:
+            if (name, version) in self._stamps:
+                self._stamps.pop((name, version))
+                self._loads[name, version].hurry()
             return
         self._stamps.pop((name, version), None)
-        self._serving = {**self._serving, name: {**self._serving.get(name, {}), version: servable}}
-        self._set(name, version, VersionState(State.AVAILABLE))
-        log.info("Successfully loaded servable version {name: %s version: %d}", name, version)
+        self._states.set(name, version, State.START)
+        self._loads[name, version] = load = Load(
+            lambda: self._try(name, version, folder),
+            self._places,
+            self._retries,
+            lambda loaded: self._succeeded(name, version, loaded),
+            lambda error, last: self._failed(name, version, folder, error, last),
+        )
+        load.start()
 
-    def _unload(self, name: str, versions: list[int]) -> None:
-        for version in versions:
-            self._set(name, version, VersionState(State.UNLOADING))
-            left = {number: kept for number, kept in self._serving[name].items() if number != version}
-            others = {model: kept for model, kept in self._serving.items() if model != name}
-            self._serving = {**others, name: left} if left else others
-            self._set(name, version, VersionState(State.END))
+    def _try(self, name: str, version: int, folder: Path) -> Loaded:
+        with self._changed:
+            before = self._states.of(name)[version]
+            self._states.set(name, version, State.LOADING, before.code, before.message)
+        return self._load(name, version, folder)
+
+    def _succeeded(self, name: str, version: int, loaded: Loaded) -> None:
+        with self._changed:
+            del self._loads[name, version]
+            self._stamps.pop((name, version), None)
+            if version in self._wanted.get(name, {}):
+                self._serving = {**self._serving, name: {**self._serving.get(name, {}), version: loaded}}
+                self._states.set(name, version, State.AVAILABLE)
+                log.info("Successfully loaded servable version {name: %s version: %d}", name, version)
+                self._retire(name)
+            else:
+                self._states.set(name, version, State.END)
+            self._changed.notify_all()
+
+    def _failed(self, name: str, version: int, folder: Path, error: Exception, last: bool) -> None:
+        code, message = code_and_message(error)
+        again = "" if last else f"; trying again in {max(self._retries.interval_s, 0):g} s"
+        log.error("Loading servable {name: %s version: %d} failed: %s%s", name, version, message, again)
+        with self._changed:
+            self._stamps[name, version] = storage.stamp(folder)
+            self._states.set(name, version, State.END if last else State.LOADING, code, message)
+            if last:
+                del self._loads[name, version]
+            self._changed.notify_all()
+
+    def _retire(self, name: str) -> None:
+        """Unloads what is not wanted, unless nothing that is wanted serves yet."""
+        serving, wanted = self._serving.get(name, {}), self._wanted.get(name, {})
+        gone = [version for version in serving if version not in wanted]
+        if not gone or (wanted and not any(version in serving for version in wanted)):
+            return
+        for version in gone:
+            self._states.set(name, version, State.UNLOADING)
+        left = {version: loaded for version, loaded in serving.items() if version not in gone}
+        others = {model: kept for model, kept in self._serving.items() if model != name}
+        self._serving = {**others, name: left} if left else others
+        del serving
+        for version in gone:
+            self._states.set(name, version, State.END)
             log.info("Unloaded servable version {name: %s version: %d}", name, version)
-
-    def _set(self, name: str, version: int, state: VersionState) -> None:
-        self._states = {**self._states, name: {**self._states.get(name, {}), version: state}}
+        self._retired()

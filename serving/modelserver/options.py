@@ -34,6 +34,9 @@ REFUSED = {
 }
 """Flags of `tensorflow_model_server` that this server does not honour, and why or what instead."""
 
+ENGINES = ("tensorflow", "openvino")
+"""What may compute the signatures."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -51,7 +54,20 @@ class Options:
         file_system_poll_wait_seconds: look for new and removed versions this often; 0 for once only.
         tensorflow_intra_op_parallelism: threads within one operation; 0 leaves the choice to TensorFlow.
         tensorflow_inter_op_parallelism: operations at once; 0 leaves the choice to TensorFlow.
-        grpc_max_threads: calls answered at once; 0 for four per processor core.
+        grpc_max_threads: calls answered at once; 0 for four per processor core, and with enable_batching for as many
+            as fill the queues, at most 256.
+        enable_batching: compute calls that arrive together in one go.
+        batching_parameters_file: a BatchingParameters in protobuf's text format, in place of the defaults.
+        enable_per_model_batching_parameters: take them from batching_params.pbtxt in the version's folder, all but the
+            threads; a version without that file is not batched.
+        num_load_threads: versions loaded at once; 0 for one per processor core.
+        max_num_load_retries: tries after the first that failed, before a version is given up. One whose files change
+            is tried again at once, given up or not.
+        load_retry_interval_micros: microseconds between two tries; a negative number for none.
+        enable_signature_method_name_check: Classify and Regress want a signature whose method_name is theirs; without
+            it, one with the right inputs and outputs will do.
+        engine: tensorflow, or openvino for more speed on x86 processors (the optional extra [openvino]). This flag
+            is ours.
         enable_model_warmup: replay assets.extra/tf_serving_warmup_requests before a version serves.
         allow_version_labels_for_unavailable_models: a new label may name a version that is not loaded
             (yet); a configuration file with version_labels needs it at the start.
@@ -67,6 +83,14 @@ class Options:
     tensorflow_intra_op_parallelism: int = 0
     tensorflow_inter_op_parallelism: int = 0
     grpc_max_threads: int = 0
+    enable_batching: bool = False
+    batching_parameters_file: str = ""
+    enable_per_model_batching_parameters: bool = False
+    num_load_threads: int = 0
+    max_num_load_retries: int = 5
+    load_retry_interval_micros: int = 60_000_000
+    enable_signature_method_name_check: bool = False
+    engine: str = "tensorflow"
     enable_model_warmup: bool = True
     allow_version_labels_for_unavailable_models: bool = False
 
@@ -79,8 +103,12 @@ class Options:
             "tensorflow_intra_op_parallelism",
             "tensorflow_inter_op_parallelism",
             "grpc_max_threads",
+            "num_load_threads",
+            "max_num_load_retries",
         ):
             if getattr(self, name) < 0:
                 raise BadConfig(f"{name} is {getattr(self, name)}; it must be 0 or more.")
+        if self.engine not in ENGINES:
+            raise BadConfig(f"engine is {self.engine!r}; it must be one of {', '.join(ENGINES)}.")
         if not self.model_base_path and not self.model_config_file:
             raise BadConfig("There is no model to serve. Give model_base_path (and model_name) or model_config_file.")

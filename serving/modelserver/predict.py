@@ -15,6 +15,8 @@ import tensorflow as tf
 from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
+from serving.modelserver.call import Call
+from serving.modelserver.running import Run
 from serving.modelserver.servables import Servable, Signature
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -22,17 +24,17 @@ DEFAULT_SIGNATURE = "serving_default"
 _DTYPE_NAMES = {tf.float32: "float", tf.float64: "double"}
 
 
-def predict(servable: Servable, request: PredictRequest) -> PredictResponse:
+def predict(servable: Servable, run: Run, request: PredictRequest, call: Call) -> PredictResponse:
     """Answers one request on one loaded version, whatever model and version the request names.
 
     Raises:
         tf.errors.OpError: FailedPrecondition for an unknown signature, InvalidArgument for inputs or an
-            output_filter that do not fit it, and what the graph itself raises.
+            output_filter that do not fit it, and what running it raises.
     """
     signature = _signature(servable, request.model_spec.signature_name or DEFAULT_SIGNATURE)
     inputs = _inputs(signature, request)
     names = _output_names(signature, request.output_filter)
-    outputs = signature.function(**inputs)
+    outputs = run(signature, inputs, names, call)
     response = PredictResponse()
     response.model_spec.name = servable.name
     response.model_spec.version.value = servable.version
@@ -48,7 +50,7 @@ def _signature(servable: Servable, name: str) -> Signature:
     return servable.signatures[name]
 
 
-def _inputs(signature: Signature, request: PredictRequest) -> dict[str, tf.Tensor]:
+def _inputs(signature: Signature, request: PredictRequest) -> dict[str, np.ndarray]:
     sent, defaults = request.inputs, signature.definition.defaults
     _check_number(signature, set(sent), bool(defaults))
     tensors = {}
@@ -90,8 +92,8 @@ def _output_names(signature: Signature, output_filter: Iterable[str]) -> list[st
     return chosen or list(known)
 
 
-def decode(alias: str, position: int, proto: TensorProto, spec: tf.TensorSpec) -> tf.Tensor:
-    """One input as a tensor, checked against its type and shape before anything is allocated.
+def decode(alias: str, position: int, proto: TensorProto, spec: tf.TensorSpec) -> np.ndarray:
+    """One input as an array, checked against its type and shape before anything is allocated.
 
     Raises:
         tf.errors.InvalidArgumentError: another type or shape, or content that does not fill the shape.
@@ -105,7 +107,7 @@ def decode(alias: str, position: int, proto: TensorProto, spec: tf.TensorSpec) -
     if not spec.shape.is_compatible_with(shape):
         raise _invalid(f'Input "{alias}" has shape {_bracketed(shape)}; the signature expects {_bracketed(spec.shape)}')
     try:
-        return tf.constant(_array(proto, shape, spec.dtype))
+        return _array(proto, shape, spec.dtype)
     except (ValueError, TypeError, OverflowError):
         raise _invalid(f"tensor parsing error: {alias}") from None
 
@@ -123,15 +125,16 @@ def _array(proto: TensorProto, shape: list[int], dtype: tf.DType) -> np.ndarray:
     return tf.make_ndarray(proto)
 
 
-def encode(tensor: tf.Tensor, proto: TensorProto) -> None:
-    """Writes a tensor into `proto`: numbers as tensor_content, strings as string_val."""
-    proto.dtype = tensor.dtype.as_datatype_enum
-    for size in tensor.shape:
+def encode(array: np.ndarray, proto: TensorProto) -> None:
+    """Writes an array into `proto`: numbers as tensor_content, strings (bytes in an array of objects) as string_val."""
+    dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
+    proto.dtype = dtype.as_datatype_enum
+    for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
-    if tensor.dtype == tf.string:
-        proto.string_val.extend(tensor.numpy().ravel().tolist() if tensor.shape.rank else [tensor.numpy()])
+    if dtype == tf.string:
+        proto.string_val.extend(array.ravel().tolist())
     else:
-        proto.tensor_content = tensor.numpy().tobytes()
+        proto.tensor_content = array.tobytes()
 
 
 def _invalid(message: str) -> tf.errors.InvalidArgumentError:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import grpc
 import tensorflow as tf
@@ -27,14 +26,16 @@ from tensorflow_serving.apis import (
 )
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from serving.modelserver.answers import Answers
 from serving.modelserver.config import model_server_config
+from serving.modelserver.loaded import LoadVersion
+from serving.modelserver.loads import Retries
 from serving.modelserver.manager import Manager
+from serving.modelserver.metrics import Metrics
 from serving.modelserver.options import Options
 from serving.modelserver.periodic import Periodic
-from serving.modelserver.servables import Servable, load
 from serving.modelserver.services import ModelService, PredictionService
 from serving.modelserver.status import message
-from serving.modelserver.warmup import warm_up
 from zoo.errors import BadConfig, KerascopeError
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ SERVICES = tuple(  # asked of their descriptors, which reflection hands out and 
     for service in file.services_by_name.values()
 )
 GRACE_S = 5.0
+_HEALTH_S = 0.2
+_MOST_THREADS = 256
 
 _CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", -1),  # unlimited, as in TensorFlow Serving
@@ -59,20 +62,23 @@ class ModelServer:
     Attributes:
         port: the TCP port, also where the options left it open.
         manager: its models.
+        metrics: what it tells Prometheus.
     """
 
-    def __init__(self, options: Options, manager: Manager) -> None:
-        self.manager = manager
+    def __init__(self, options: Options) -> None:
         self._options = options
+        self.metrics = Metrics()
+        self._load = LoadVersion(options, self.metrics)
+        self.manager = _manager(options, self._load)
         self._config = ModelServerConfig()
         self._health = health.HealthServicer()
-        threads = options.grpc_max_threads or 4 * (os.cpu_count() or 1)
-        self._server = grpc.server(ThreadPoolExecutor(threads, "grpc"), options=_CHANNEL_OPTIONS)
-        self._add_services()
+        self._server = grpc.server(ThreadPoolExecutor(self._max_threads(), "grpc"), options=_CHANNEL_OPTIONS)
+        self._add_services(Answers(self.manager, self.metrics, check_method=options.enable_signature_method_name_check))
         self.port = self._bind(f"0.0.0.0:{options.port}")
         if options.grpc_socket_path:
             self._bind(f"unix:{options.grpc_socket_path}")
-        self._threads = [Periodic("file system poll", self._poll, options.file_system_poll_wait_seconds)]
+        self._threads = [Periodic("file system poll", self.manager.poll, options.file_system_poll_wait_seconds)]
+        self._threads.append(Periodic("health", self._tell_health, _HEALTH_S))
         if options.model_config_file and options.model_config_file_poll_wait_seconds:
             seconds = options.model_config_file_poll_wait_seconds
             self._threads.append(Periodic("model config file poll", self._follow_config, seconds))
@@ -105,12 +111,16 @@ class ModelServer:
         for thread in self._threads:
             thread.stop(grace_s)
         stopped.wait()
+        self.manager.close(grace_s)
+        self._load.close()
 
-    def _add_services(self) -> None:
-        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(self.manager), self._server
-        )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self.manager), self._server)
+    def _max_threads(self) -> int:
+        usual = 4 * (os.cpu_count() or 1)
+        return self._options.grpc_max_threads or max(usual, min(self._load.fills_queues(), _MOST_THREADS))
+
+    def _add_services(self, answers: Answers) -> None:
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(answers), self._server)
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(answers, self.manager), self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
 
@@ -123,13 +133,9 @@ class ModelServer:
                 "Stop what listens there, or give another port (0 takes a free one)."
             ) from None
 
-    def _poll(self) -> None:
-        self.manager.poll()
-        self._tell_health()
-
     def _follow_config(self) -> None:
         if self._read_config():
-            self._poll()
+            self.manager.poll()
 
     def _read_config(self) -> bool:
         """Takes over the configuration; whether it has changed."""
@@ -156,15 +162,16 @@ def create_server(options: Options) -> ModelServer:
         BadConfig: the port or the socket cannot be had, or TensorFlow's threads can no longer be set.
     """
     _set_parallelism(options)
+    return ModelServer(options)
 
-    def load_warm(name: str, version: int, folder: Path) -> Servable:
-        servable = load(name, version, folder)
-        if options.enable_model_warmup:
-            warm_up(servable, folder)
-        return servable
 
-    manager = Manager(load_warm, allow_labels_for_unavailable=options.allow_version_labels_for_unavailable_models)
-    return ModelServer(options, manager)
+def _manager(options: Options, load: LoadVersion) -> Manager:
+    return Manager(
+        load,
+        threads=options.num_load_threads or os.cpu_count() or 1,
+        retries=Retries(options.max_num_load_retries, options.load_retry_interval_micros / 1e6),
+        allow_labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
+    )
 
 
 def run(options: Options) -> int:

@@ -8,14 +8,17 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from serving.modelserver.call import Unhurried
+from serving.modelserver.examples import Examples
 from serving.modelserver.predict import predict
+from serving.modelserver.running import Run
 from serving.modelserver.servables import Servable
 
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_RECORDS = 1000
 
 
-def warm_up(servable: Servable, folder: Path) -> int:
+def warm_up(servable: Servable, run: Run, folder: Path) -> int:
     """Runs every record of the version's warm-up file, if it has one, and returns how many there were.
 
     The file is a TFRecord file of PredictionLog messages, at most 1000, as TensorFlow Serving reads it
@@ -34,7 +37,7 @@ def warm_up(servable: Servable, folder: Path) -> int:
             raise tf.errors.InvalidArgumentError(
                 None, None, f"Number of warmup records exceeds the maximum ({MOST_RECORDS}) at {path}"
             )
-        _replay(servable, _parse(record, number))
+        _replay(servable, run, _parse(record, number))
     return number
 
 
@@ -47,8 +50,15 @@ def _parse(record: bytes, number: int) -> PredictionLog:
         ) from None
 
 
-def _replay(servable: Servable, log: PredictionLog) -> None:
-    kind = log.WhichOneof("log_type")
-    if kind != "predict_log":
+def _replay(servable: Servable, run: Run, log: PredictionLog) -> None:
+    kind, call, examples = log.WhichOneof("log_type"), Unhurried(), Examples(servable, run)
+    if kind == "predict_log":
+        predict(servable, run, log.predict_log.request, call)
+    elif kind == "classify_log":
+        examples.classify(log.classify_log.request.model_spec, log.classify_log.request.input, call)
+    elif kind == "regress_log":
+        examples.regress(log.regress_log.request.model_spec, log.regress_log.request.input, call)
+    elif kind == "multi_inference_log":
+        examples.multi_inference(log.multi_inference_log.request, call)
+    else:
         raise tf.errors.UnimplementedError(None, None, f"Unsupported log_type for warmup: {kind}")
-    predict(servable, log.predict_log.request)

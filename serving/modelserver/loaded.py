@@ -1,0 +1,90 @@
+"""A version that is ready to answer, and how one becomes so."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+
+from serving.modelserver.batch_parameters import read_common, read_per_model
+from serving.modelserver.metrics import Metrics
+from serving.modelserver.options import Options
+from serving.modelserver.running import BatchedRun, Run, run_at_once
+from serving.modelserver.scheduler import Scheduler
+from serving.modelserver.servables import Servable, load
+from serving.modelserver.warmup import warm_up
+from zoo.errors import BadConfig
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """One version of a model and the way its signatures are run. Whoever holds it keeps the version alive."""
+
+    servable: Servable
+    run: Run
+
+
+class LoadVersion:
+    """Reads a version, sets up its batching and replays its warm-up requests.
+
+    Raises:
+        BadConfig: of the constructor: the batching parameters are missing or impossible.
+    """
+
+    def __init__(self, options: Options, metrics: Metrics) -> None:
+        self._options, self._metrics = options, metrics
+        self._batching = read_common(options)
+        self._scheduler = None
+        if self._batching:
+            self._scheduler = Scheduler(self._batching.num_batch_threads, self._batching.thread_pool_name)
+
+    def __call__(self, name: str, version: int, folder: Path) -> Loaded:
+        """One version, ready to answer.
+
+        Raises:
+            Exception: whatever TensorFlow makes of a damaged version, or of a warm-up request that fails.
+        """
+        note, start_s = self._metrics.add, time.monotonic()
+        try:
+            servable = load(name, version, folder, engine=self._options.engine)
+        except Exception:
+            note(":tensorflow:cc:saved_model:load_attempt_count", str(folder), "fail")
+            raise
+        note(":tensorflow:cc:saved_model:load_attempt_count", str(folder), "success")
+        note(":tensorflow:cc:saved_model:load_latency", str(folder), value=(time.monotonic() - start_s) * 1e6)
+        loaded = Loaded(servable, self._run(name, folder))
+        if self._options.enable_model_warmup:
+            self._warm_up(loaded, folder)
+        return loaded
+
+    def fills_queues(self) -> int:
+        """As many calls of one row as fill one queue and every thread; 0 without batching."""
+        if not self._batching:
+            return 0
+        batches = self._batching.max_enqueued_batches + self._batching.num_batch_threads
+        return batches * self._batching.max_execution_batch_size + 1
+
+    def close(self) -> None:
+        """Computes the batches that wait, and takes no more."""
+        if self._scheduler:
+            self._scheduler.stop()
+
+    def _run(self, name: str, folder: Path) -> Run:
+        batching = self._batching
+        if batching and self._options.enable_per_model_batching_parameters:
+            try:
+                batching = read_per_model(folder, batching)
+            except BadConfig as error:
+                raise tf.errors.InvalidArgumentError(None, None, str(error)) from None
+        if batching is None or self._scheduler is None:
+            return run_at_once
+        return BatchedRun(name, batching, self._scheduler, self._metrics)
+
+    def _warm_up(self, loaded: Loaded, folder: Path) -> None:
+        start_s = time.monotonic()
+        number = warm_up(loaded.servable, loaded.run, folder)
+        if number:
+            took_us = (time.monotonic() - start_s) * 1e6
+            self._metrics.add(":tensorflow:serving:model_warmup_latency", str(folder), "OK", value=took_us)

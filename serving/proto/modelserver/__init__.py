@@ -1,0 +1,1 @@
+"""Files of the embedded model server, and their generated code."""

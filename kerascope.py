@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-import serving.commands
-import serving.store.commands
-import training.commands.data
-import training.commands.explain
-import training.commands.features
-import training.commands.fit
-import training.commands.measure
-import training.commands.read
-import training.commands.tune
-import zoo.commands
 from zoo import errors, terminal
 
 app = typer.Typer(
@@ -28,10 +20,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(training.commands.fit.app)
-app.add_typer(training.commands.measure.app)
-app.add_typer(training.commands.tune.app)
-app.add_typer(serving.commands.app)
 
 
 @app.command()
@@ -84,12 +72,25 @@ def dashboard(
     raise typer.Exit(run(host=host, port=port, gateway=gateway, samples=samples))
 
 
-training.commands.data.app.add_typer(training.commands.read.app)
-app.add_typer(training.commands.data.app, name="data")
-app.add_typer(training.commands.explain.app, name="explain")
-app.add_typer(training.commands.features.app, name="features")
-app.add_typer(zoo.commands.app, name="zoo")
-app.add_typer(serving.store.commands.app, name="store")
+# Where each group of commands lives, and its name; those without one add their commands at the top.
+GROUPS = (
+    ("training.commands.fit", None),
+    ("training.commands.measure", None),
+    ("training.commands.tune", None),
+    ("serving.commands", None),
+    ("serving.hospital.results.commands", None),
+    ("training.commands.data", "data"),
+    ("training.commands.explain", "explain"),
+    ("training.commands.features", "features"),
+    ("zoo.commands", "zoo"),
+    ("serving.store.commands", "store"),
+    ("serving.audit.commands", "audit"),
+    ("serving.deploy.models_commands", "models"),
+    ("serving.deploy.commands", "deploy"),
+)
+for module, group in GROUPS:
+    if find_spec(module.partition(".")[0]):  # an image holds the packages that it runs, and no other (Dockerfile)
+        app.add_typer(import_module(module).app, name=group)
 
 
 @app.callback(invoke_without_command=True)

@@ -31,7 +31,10 @@ FloatArray = npt.NDArray[np.float32]
 
 SIGNATURE = "analyze"
 DEFAULT_SIGNATURE = "serving_default"
-OUTPUTS = ("probability", "logit", "evidence")
+# Every output, asked for or not: TensorFlow Serving batches only calls that want all outputs of a signature
+# (batching_session.cc, BatchingSession::InternalRun).
+OUTPUTS = ("probability", "logit", "evidence", "embedding")
+DEFAULT_OUTPUTS = ("probability", "logit")
 AVAILABLE = get_model_status_pb2.ModelVersionStatus.AVAILABLE
 
 # Several servers behind one name take turns, and a call that met a server that is going is made of another one: Predict
@@ -115,14 +118,14 @@ class ModelServer:
             card: of the model and version to ask.
             pixels: uint8 [H, W, C] as the card's InputSpec says.
             timeout_s: longest wait.
-            embedding: asks for the pooled features too.
+            embedding: gives the pooled features too.
 
         Raises:
             ModelNotReady: the server is away, busy, or has not loaded this version.
             BackendTimeout: no answer in time.
             BadBundle: what the server loaded does not take or give what the card says.
         """
-        request = predict_request(card, pixels, OUTPUTS + (("embedding",) if embedding else ()))
+        request = predict_request(card, pixels, OUTPUTS)
         try:
             response = self._prediction.Predict(request, timeout=timeout_s)
         except grpc.RpcError as call:
@@ -143,7 +146,7 @@ class ModelServer:
         Raises:
             As `analyze`.
         """
-        request = batch_request(card, images, DEFAULT_SIGNATURE, ("logit",))
+        request = batch_request(card, images, DEFAULT_SIGNATURE, DEFAULT_OUTPUTS)
         try:
             response = self._prediction.Predict(request, timeout=timeout_s)
         except grpc.RpcError as call:

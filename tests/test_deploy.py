@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jsonschema
 import pytest
 import yaml
 
@@ -26,8 +27,12 @@ TARGETS = ("trainer", "gateway", "dashboard")
 MODEL_SERVERS = ("model-server-gpu", "model-server-cpu")
 # What TensorFlow Serving has and the embedded server does without.
 TENSORFLOW_SERVING_ALONE = {
-    "rest_api_port",
+    "enable_grpc_healthcheck_service",
+    "enable_profiler",
+    "grpc_channel_arguments",
     "monitoring_config_file",
+    "per_process_gpu_memory_fraction",
+    "rest_api_port",
 }
 
 
@@ -94,7 +99,13 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 def flags(service: dict[str, Any]) -> dict[str, str]:
-    return dict(flag.removeprefix("--").split("=", 1) for flag in service["command"])
+    words = [*service["entrypoint"][1:], *service["command"]]
+    return dict(flag.removeprefix("--").split("=", 1) for flag in words)
+
+
+def substituted(text: str) -> str:
+    """A value with the defaults of its `${NAME:-default}`."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -160,21 +171,37 @@ def test_needs_are_installed_before_the_code_so_that_a_change_of_code_is_quick()
 @pytest.mark.parametrize("service", ["gateway", "dashboard"])
 def test_the_composition_builds_targets_that_there_are(service):
     build = services()[service]["build"]
-    assert (DEPLOY / build["context"]).resolve() == ROOT
+    assert (DEPLOY / substituted(build["context"])).resolve() == ROOT
     assert build["target"] in stages()
 
 
+def test_the_composition_is_one_by_the_compose_specification():
+    # check-jsonschema carries the schema of https://github.com/compose-spec/compose-spec (Apache-2.0).
+    builtin = pytest.importorskip("check_jsonschema.builtin_schemas", reason="check-jsonschema needs Python 3.11")
+    schema = builtin.get_builtin_schema("vendor.compose-spec")
+    jsonschema.validate(compose(), schema)
+    broken = compose()
+    broken["services"]["gateway"]["helthcheck"] = {}
+    with pytest.raises(jsonschema.ValidationError, match="helthcheck"):
+        jsonschema.validate(broken, schema)
+
+
 @pytest.mark.parametrize("name", MODEL_SERVERS)
-def test_the_model_server_is_reached_by_nobody_but_the_gateway(name):
+def test_the_model_server_is_reached_by_nobody_but_the_gateway_and_prometheus(name):
     server = services()[name]
     assert not server.get("ports")
-    assert list(server["networks"]) == ["private"]
-    assert compose()["networks"]["private"]["internal"] is True
-    others = {other for other, service in services().items() if "private" in service["networks"]}
-    assert others == {*MODEL_SERVERS, "gateway"}
-    alias, port = services()["gateway"]["environment"]["KERASCOPE_MODEL_SERVER"].split(":")
-    assert alias in server["networks"]["private"]["aliases"]
-    assert flags(server)["port"] == port
+    assert server["networks"].keys() == {"private", "metrics"}
+    assert flags(server)["enable_profiler"] == "false"
+    for network, reached_by in (("private", {"gateway"}), ("metrics", {"gateway", "prometheus", "grafana"})):
+        assert compose()["networks"][network]["internal"] is True
+        members = {other for other, service in services().items() if network in service["networks"]}
+        assert members == {*MODEL_SERVERS, *reached_by}
+        assert server["networks"][network]["aliases"] == ["model-server"]
+
+
+def test_the_gateway_takes_every_model_server_behind_the_name_in_turn():
+    address = services()["gateway"]["environment"]["KERASCOPE_MODEL_SERVER"]
+    assert address == f"dns:///model-server:{flags(services()[MODEL_SERVERS[0]])['port']}"
 
 
 def test_what_is_published_is_published_to_this_machine_alone():
@@ -185,6 +212,8 @@ def test_what_is_published_is_published_to_this_machine_alone():
 
 def test_each_profile_has_its_own_pinned_model_server():
     gpu, cpu = (services()[name] for name in MODEL_SERVERS)
+    assert 0 < float(substituted(flags(gpu)["per_process_gpu_memory_fraction"])) < 1
+    assert "per_process_gpu_memory_fraction" not in flags(cpu)
     assert (gpu["profiles"], cpu["profiles"]) == (["gpu"], ["cpu"])
     assert re.fullmatch(r"tensorflow/serving:\$\{TENSORFLOW_SERVING:-\d+\.\d+\.\d+\}-gpu", gpu["image"])
     assert gpu["image"] == cpu["image"] + "-gpu"
@@ -192,7 +221,7 @@ def test_each_profile_has_its_own_pinned_model_server():
     assert "deploy" not in cpu
 
 
-@pytest.mark.parametrize("name", [*MODEL_SERVERS, "gateway", "dashboard"])
+@pytest.mark.parametrize("name", [*MODEL_SERVERS, "gateway", "dashboard", "prometheus", "grafana"])
 def test_a_service_can_change_nothing_but_its_temporary_files(name):
     service = services()[name]
     assert service["read_only"] is True
@@ -201,7 +230,8 @@ def test_a_service_can_change_nothing_but_its_temporary_files(name):
     assert service["restart"] == "unless-stopped"
     assert "privileged" not in service
     for volume in service.get("volumes", ()):
-        assert volume["read_only"] if isinstance(volume, dict) else volume.endswith(":ro")
+        kept = isinstance(volume, str) and volume.split(":")[0] in compose()["volumes"]
+        assert kept or (volume["read_only"] if isinstance(volume, dict) else volume.endswith(":ro"))
     assert "healthcheck" in service or stages()[name].all("HEALTHCHECK")
 
 

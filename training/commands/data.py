@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from training.commands import read
 from zoo import terminal
 
 app = typer.Typer(help="Make, convert, check and split data sets.", no_args_is_help=True)
+app.add_typer(read.app)
 
 
 @app.command()

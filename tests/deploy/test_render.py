@@ -1,0 +1,180 @@
+"""What `kerascope deploy render` writes for a registry, read as its readers read it."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.kustomize import build
+from zoo import errors
+from zoo.bundles import Bundle, write_checksums
+
+pytestmark = pytest.mark.slow
+
+TINY = "tiny-chest"
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory, export_tiny) -> Path:
+    """Two models: tiny-chest with three versions, and another with one."""
+    folder = tmp_path_factory.mktemp("bundles")
+    for bundle in (*(export_tiny(folder) for _ in range(3)), export_tiny(folder, name="another")):
+        warm_up(bundle, (1, 2, 4, 8))
+    return folder
+
+
+def warm_up(bundle: Bundle, sizes: tuple[int, ...]) -> None:
+    """As `kerascope export` does it; the tiny bundles are warmed for single pictures only."""
+    from zoo.warmup import write_warmup
+
+    write_warmup(bundle.path / "assets.extra" / "tf_serving_warmup_requests", bundle.card, sizes)
+    write_checksums(bundle.path)
+
+
+def render(bundles: Path, out: Path, **options: object) -> Path:
+    from serving.deploy.render import Plan
+    from serving.deploy.render import render as rendered
+
+    rendered(Plan(registry=bundles, out=out, **options))
+    return out
+
+
+def models(out: Path):
+    from google.protobuf import text_format
+    from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+    config = text_format.Parse((out / "tfserving" / "models.config").read_text(), ModelServerConfig())
+    return {model.name: model for model in config.model_config_list.config}
+
+
+def test_every_model_is_pinned_to_its_newest_version_at_an_absolute_path(bundles, tmp_path):
+    found = models(render(bundles, tmp_path))
+    assert {name: list(model.model_version_policy.specific.versions) for name, model in found.items()} == {
+        "another": [1],
+        TINY: [3],
+    }
+    assert found[TINY].base_path == f"/models/{TINY}"
+    assert found[TINY].model_platform == "tensorflow"
+    assert dict(found[TINY].version_labels) == {"stable": 3}
+
+
+def test_a_stable_and_a_canary_version_are_both_served(bundles, tmp_path):
+    model = models(render(bundles, tmp_path, names=[TINY], stable={TINY: 1}, canary={TINY: 3}))[TINY]
+    assert list(model.model_version_policy.specific.versions) == [1, 3]
+    assert dict(model.version_labels) == {"stable": 1, "canary": 3}
+
+
+def test_batches_are_as_large_as_the_warm_up(bundles, tmp_path):
+    from serving.deploy.warmed import warmed_sizes
+    from zoo.bundles import Registry
+
+    text = (render(bundles, tmp_path, batch_timeout_us=500) / "tfserving" / "batching.config").read_text()
+    allowed = tuple(int(size) for size in re.findall(r"^allowed_batch_sizes: (\d+)", text, re.MULTILINE))
+    assert allowed == warmed_sizes(Registry(bundles).bundle(TINY)) == (1, 2, 4, 8)
+    assert f"max_batch_size {{ value: {allowed[-1]} }}" in text  # session_bundle_config.proto: the last one
+    assert "batch_timeout_micros { value: 500 }" in text
+
+
+def test_bundles_warmed_for_other_sizes_are_batched_by_those_they_share():
+    from serving.deploy.files import common_sizes
+
+    assert common_sizes({"a": (1, 2, 4, 8), "b": (4, 1, 16)}) == (1, 4)
+    with pytest.raises(errors.BadBundle, match="a: 1, 2; b: none"):
+        common_sizes({"a": (1, 2), "b": ()})
+
+
+def test_the_embedded_server_serves_what_was_rendered(bundles, tmp_path):
+    from serving.deploy.control import Control
+    from serving.modelserver.options import Options
+    from serving.modelserver.server import create_server
+
+    file = render(bundles, tmp_path, names=[TINY], canary={TINY: 1}) / "tfserving" / "models.config"
+    file.write_text(file.read_text().replace("/models/", f"{bundles}/"))
+    options = Options(
+        port=0,
+        model_config_file=str(file),
+        enable_batching=True,
+        batching_parameters_file=str(file.parent / "batching.config"),
+        allow_version_labels_for_unavailable_models=True,
+    )
+    server = create_server(options)
+    server.start()
+    try:
+        with closing(Control(f"localhost:{server.port}")) as control:
+            for version in (1, 3):
+                control.wait_for(TINY, version, time.monotonic() + 120)
+            assert control.labels(TINY, ("stable", "canary", "previous")) == {"stable": 3, "canary": 1}
+    finally:
+        server.stop(0)
+
+
+def test_the_overlays_can_be_built_from_the_folder_alone(bundles, tmp_path):
+    out = render(bundles, tmp_path, tensorflow_serving="2.19.1", gpu_memory_fraction=0.5, replicas=(3, 6))
+    for kind in ("gpu", "cpu"):
+        resources = build(out / "kubernetes" / "overlays" / kind)
+        (config,) = [r for r in resources if r["kind"] == "ConfigMap"]
+        assert TINY in config["data"]["models.config"]
+        (scaler,) = [r for r in resources if r["kind"] == "HorizontalPodAutoscaler"]
+        assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (3, 6)
+        (server,) = [
+            r["spec"]["template"]["spec"]["containers"][0]
+            for r in resources
+            if (r["kind"], r["metadata"]["name"]) == ("Deployment", "model-server")
+        ]
+        assert server["image"] == "tensorflow/serving:2.19.1" + ("-gpu" if kind == "gpu" else "")
+        assert ("--per_process_gpu_memory_fraction=0.5" in server["args"]) is (kind == "gpu")
+
+
+@pytest.mark.parametrize(("gpu", "profile"), [(True, "gpu"), (False, "cpu")])
+def test_compose_is_told_which_server_and_which_registry(bundles, tmp_path, gpu, profile):
+    out = render(bundles, tmp_path, gpu=gpu)
+    told = dict(line.split("=") for line in (out / ".env").read_text().splitlines() if not line.startswith("#"))
+    assert told["COMPOSE_PROFILES"] == profile
+    assert Path(told["KERASCOPE_REGISTRY"]) == bundles
+    assert (Path(told["KERASCOPE_SOURCE"]) / "Dockerfile").is_file()
+    variables = set(re.findall(r"\$\{(\w+):-", (out / "compose.yaml").read_text()))
+    assert told.keys() - {"COMPOSE_PROFILES"} <= variables
+
+
+def test_a_damaged_bundle_is_not_rendered(bundles, tmp_path):
+    import shutil
+
+    mine = shutil.copytree(bundles, tmp_path / "registry")
+    (mine / TINY / "3" / "saved_model.pb").write_bytes(b"other")
+    with pytest.raises(errors.BadBundle, match=r"saved_model\.pb has changed"):
+        render(mine, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"stable": {TINY: 9}}, errors.UnknownModel, "has no version 9"),
+        ({"canary": {TINY: 3}}, errors.BadRequest, "stable and canary"),
+        ({"names": ["another"], "stable": {TINY: 1}}, errors.UnknownModel, "the models are another"),
+        ({"tensorflow_serving": "latest"}, errors.BadConfig, "must be pinned"),
+        ({"gpu_memory_fraction": 90}, errors.BadConfig, "over 0 and at most 1"),
+        ({"replicas": (4, 2)}, errors.BadConfig, "no range"),
+    ],
+)
+def test_what_cannot_be_is_refused(bundles, tmp_path, options, error, said):
+    with pytest.raises(error, match=said):
+        render(bundles, tmp_path, **options)
+
+
+def test_the_command_says_what_was_pinned_and_what_to_type_next(bundles, tmp_path):
+    import typer.testing
+
+    import kerascope
+
+    done = typer.testing.CliRunner().invoke(
+        kerascope.app,
+        ["deploy", "render", "--registry", str(bundles), "--out", str(tmp_path), "--cpu", "--canary", f"{TINY}=1"],
+    )
+    assert done.exit_code == 0, done.output
+    assert f"{TINY}: stable is version 3, canary is version 1" in done.output
+    assert "overlays/cpu" in done.output

@@ -26,7 +26,7 @@ $(VENV)/.user: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Kerascope with its tests' tools into $(VENV) (a few minutes, once)"
-	@$(BIN)/pip install --quiet -c constraints.txt -e '.[train,serve,dashboard,hospital,dev]'
+	@$(BIN)/pip install --quiet -c constraints.txt -e '.[train,serve,dashboard,hospital,openvino,onnx,dev]'
 	@touch $@ $(VENV)/.user
 
 install: $(VENV)/.user  ## everything a user needs, into .venv

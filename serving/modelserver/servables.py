@@ -12,6 +12,8 @@ from google.protobuf import text_format
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from serving.modelserver.engines import engine_named, functions
+
 SERVE_TAG = "serve"
 
 
@@ -41,7 +43,7 @@ class Servable:
         version: its number.
         signatures: those that can be called, by name.
         signature_defs: all that the SavedModel lists, as GetModelMetadata gives them.
-        loaded: the SavedModel itself; it owns the weights and must outlive the functions.
+        loaded: the SavedModel itself, where a function still needs it: it owns the weights and must outlive those.
     """
 
     name: str
@@ -51,20 +53,21 @@ class Servable:
     loaded: Any
 
 
-def load(name: str, version: int, folder: Path) -> Servable:
-    """Reads a SavedModel, of TensorFlow 1 or 2, with its weights.
+def load(name: str, version: int, folder: Path, *, engine: str = "tensorflow") -> Servable:
+    """Reads a SavedModel, of TensorFlow 1 or 2, with its weights, for an engine to run.
 
     Raises:
+        BadConfig: the engine is not installed.
         tf.errors.NotFoundError: it holds no graph tagged "serve".
         Exception: whatever TensorFlow makes of a damaged one.
     """
-    definitions = _signature_defs(folder)
+    compile_, definitions = engine_named(engine), _signature_defs(folder)
     loaded = tf.saved_model.load(str(folder), tags=[SERVE_TAG])
-    signatures = {
-        key: Signature(key, definitions[key], function, _specs(definitions[key]))
-        for key, function in loaded.signatures.items()
-    }
-    return Servable(name, version, signatures, definitions, loaded)
+    saved = dict(loaded.signatures)
+    specs = {key: _specs(definitions[key]) for key in saved}
+    run = functions(saved, specs, {key: tuple(definitions[key].outputs) for key in saved}, compile_)
+    signatures = {key: Signature(key, definitions[key], run[key], specs[key]) for key in saved}
+    return Servable(name, version, signatures, definitions, loaded if run == saved else None)
 
 
 def _signature_defs(folder: Path) -> dict[str, SignatureDef]:

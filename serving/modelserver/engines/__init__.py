@@ -1,1 +1,28 @@
-"""What computes a SavedModel's signatures on the CPU: TensorFlow, or OpenVINO in its place."""
+"""What computes a SavedModel's signatures on the processor: TensorFlow, or OpenVINO in its place."""
+
+from __future__ import annotations
+
+from serving.modelserver.engines import tensorflow
+from serving.modelserver.engines.routes import Compile, functions
+from zoo.errors import BadConfig
+
+__all__ = ["Compile", "engine_named", "functions"]
+
+
+def engine_named(name: str) -> Compile:
+    """The engine of that name (`options.ENGINES`); OpenVINO is imported only here.
+
+    Raises:
+        BadConfig: it is not installed.
+    """
+    if name == "tensorflow":
+        return tensorflow.compiled
+    try:
+        from serving.modelserver.engines.openvino import compiled
+    except ModuleNotFoundError as error:
+        if error.name != "openvino":
+            raise
+        raise BadConfig(
+            "engine is openvino, which is not installed. Install it with: pip install 'kerascope[openvino]'"
+        ) from None
+    return compiled

@@ -81,7 +81,10 @@ def flatten(functions: Mapping[str, Function], specs: Specs, outputs: Mapping[st
 
     signature = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for (_, spec), name in shared.items()]
     concrete = tf.function(everything, input_signature=signature, autograph=False).get_concrete_function()
-    if sum(variable.dtype.size * (variable.shape.num_elements() or 0) for variable in concrete.variables) > LARGEST_WEIGHTS:
+    if (
+        sum(variable.dtype.size * (variable.shape.num_elements() or 0) for variable in concrete.variables)
+        > LARGEST_WEIGHTS
+    ):
         return None
     graph = _frozen(concrete)
     if graph is None:
@@ -96,7 +99,9 @@ def _frozen(function: tf.types.experimental.ConcreteFunction) -> GraphDef | None
 
     `convert_variables_to_constants_v2` does this and then, for four fifths of its time, makes a function of it.
     """
-    data = convert_to_constants._FunctionConverterDataInEager(function, lower_control_flow=False, aggressive_inlining=False)
+    data = convert_to_constants._FunctionConverterDataInEager(
+        function, lower_control_flow=False, aggressive_inlining=False
+    )
     graph, _ = convert_to_constants._replace_variables_by_constants(converter_data=data)
     return None if any(_keeps_state(node) for node in _all_nodes(graph)) else graph
 
@@ -163,4 +168,5 @@ def _key(node: NodeDef, reads: list[str]) -> bytes:
 def _with_inputs(node: NodeDef, reads: list[str]) -> NodeDef:
     del node.input[:]
     node.input.extend(reads)
+    node.attr.pop("_class", None)  # a wish to stand beside nodes that may be gone
     return node

@@ -1,0 +1,65 @@
+"""From a loaded SavedModel to functions that an engine runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+import tensorflow as tf
+
+from serving.modelserver.engines import tensorflow as in_tensorflow
+from serving.modelserver.engines.flat import Function, Specs, flatten
+from serving.modelserver.engines.programs import Program, Route, Unsupported, plan
+
+log = logging.getLogger(__name__)
+
+Run = in_tensorflow.Run
+Compile = Callable[[Program], Run]
+
+
+def functions(
+    saved: Mapping[str, Function], specs: Specs, outputs: Mapping[str, Sequence[str]], compile_: Compile
+) -> dict[str, Function]:
+    """The signatures as an engine runs them, with weights of their own; those as saved where that cannot be.
+
+    Args:
+        saved: the signatures as `tf.saved_model.load` gives them.
+        specs: type and shape of each one's inputs.
+        outputs: the aliases of each one's outputs.
+        compile_: the engine. A program of which it raises Unsupported is run by TensorFlow.
+    """
+    try:
+        flat = flatten(saved, specs, outputs)
+    except Exception as error:  # TensorFlow's converter is not made for every graph, and says so in many ways
+        log.info("The graph is served as it was saved: %s", error)
+        return dict(saved)
+    if flat is None:
+        return dict(saved)
+    routes = plan(flat)
+    programs = {id(route.program): route.program for route in routes.values()}
+    runs = {key: _compiled(program, compile_) for key, program in programs.items()}
+    return {key: _Routed(route, runs[id(route.program)]) for key, route in routes.items()}
+
+
+def _compiled(program: Program, compile_: Compile) -> Run:
+    try:
+        return compile_(program)
+    except Unsupported as error:
+        log.warning("A signature is run by TensorFlow, since OpenVINO cannot: %s", error)
+        return in_tensorflow.compiled(program)
+
+
+class _Routed:
+    """One signature along its route. It keeps names of the graph, not the graph, which holds the weights once more."""
+
+    def __init__(self, route: Route, run: Run) -> None:
+        first = route.decoder or route.program
+        self._aliases = [next(alias for alias, feed in route.inputs.items() if feed == name) for name in first.feeds]
+        self._positions = {alias: route.program.fetches.index(fetch) for alias, fetch in route.outputs.items()}
+        self._decode = in_tensorflow.compiled(route.decoder) if route.decoder else None
+        self._run = run
+
+    def __call__(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        given: Sequence[tf.Tensor] = [inputs[alias] for alias in self._aliases]
+        answers = self._run(self._decode(given) if self._decode else given)
+        return {alias: answers[position] for alias, position in self._positions.items()}

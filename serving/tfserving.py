@@ -54,7 +54,7 @@ SERVICE_CONFIG = {
             },
         }
     ],
-    "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+    "retryThrottling": {"maxTokens": 200, "tokenRatio": 0.5},  # a hundred calls may meet the same dying server
 }
 
 # A server that comes back is found within about a second; one that hangs is noticed by a ping during a call.

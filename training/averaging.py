@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ from training.predictions import FILES, Predictions, mean_of, present
 from training.robustness import answers
 from training.runs import Run
 from training.scoring import FloatArray, Scorecard
-from zoo import errors
+from zoo import disk, errors
 from zoo.cards import RESEARCH_USE_ONLY, Record
 from zoo.models import classifier
 from zoo.tasks import Task
@@ -182,7 +181,5 @@ def report(found: Averaging) -> Page:
 
 def _write(found: Averaging, run: Run) -> Path:
     folder = run.path / FOLDER
-    partial = folder / f".{FILE}.partial"
-    partial.write_text(found.model_dump_json(indent=2), encoding="utf-8")
-    os.replace(partial, folder / FILE)
+    disk.write_whole(folder / FILE, found.model_dump_json(indent=2))
     return page.write(report(found), folder, "averaging.html")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from rich.table import Table
 from training.check import Check, Twin
 from training.gallery import data_uri
 from training.page import template
-from zoo import errors
+from zoo import disk, errors
 from zoo.cards import RESEARCH_USE_ONLY
 from zoo.imaging.image import read_file
 
@@ -208,11 +207,8 @@ def write(check: Check, path: Path) -> Path:
         labels=lambda place: _labels(check, place),
         notice=RESEARCH_USE_ONLY,
     )
-    draft = path.with_name(f".{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(page, encoding="utf-8")
-        os.replace(draft, path)
+        disk.write_whole(path, page)
     except OSError as error:
         raise errors.BadConfig(f"{path} cannot be written: {error.strerror}. Give another --html.") from None
     return path

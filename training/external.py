@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from training.manifest import Manifest
 from training.page import Page, Section, cells
 from training.predictions import FILES, Predictions
 from training.scoring import Scorecard
-from zoo import errors
+from zoo import disk, errors
 from zoo.bundles import Bundle, Registry
 from zoo.cards import RESEARCH_USE_ONLY, Calibration, ModelCard, Record, Subgroup
 from zoo.imaging import gate
@@ -260,6 +259,4 @@ def against_card(found: External, card: ModelCard) -> Section:
 
 
 def _write(found: External, out: Path) -> None:
-    partial = out / f".{FILE}.partial"
-    partial.write_text(found.model_dump_json(indent=2), encoding="utf-8")
-    os.replace(partial, out / FILE)
+    disk.write_whole(out / FILE, found.model_dump_json(indent=2))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from training.figures import COLOURS, FAINT, INK
+from zoo import disk
 from zoo.cards import RESEARCH_USE_ONLY
 from zoo.explain import features
 
@@ -27,10 +27,8 @@ _STYLE = {"font.family": "sans-serif", "font.size": 9, "text.color": INK, "axes.
 
 def save(path: Path, png: bytes) -> Path:
     """Writes a PNG whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(png)
-    os.replace(partial, path)
+    with disk.whole(path) as hidden:
+        hidden.write_bytes(png)
     return path
 
 

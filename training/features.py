@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from training import pipeline
 from training.audit.subject import Subject
 from training.manifest import Manifest
 from training.pointing import read_mask
-from zoo import errors
+from zoo import disk, errors
 from zoo.cards import RESEARCH_USE_ONLY
 from zoo.explain import features, filters
 from zoo.imaging.image import read_file
@@ -217,22 +216,17 @@ def _progress(console: Console, title: str, total: int) -> Iterator[_Bar]:
 
 
 def _saved(path: Path, values: npt.NDArray[np.generic]) -> Path:
-    partial = path.with_name(f".{path.stem}.partial.npy")
-    np.save(partial, values)
-    os.replace(partial, path)
+    with disk.whole(path) as hidden:
+        np.save(hidden, values)
     return path
 
 
 def _written(path: Path, values: dict[str, Any]) -> Path:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    disk.write_whole(path, json.dumps(values, indent=2) + "\n")
     return path
 
 
 def _table(path: Path, names: Sequence[str], rows: Sequence[Sequence[object]]) -> Path:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
+    with disk.whole(path) as hidden, hidden.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([names, *rows])
-    os.replace(partial, path)
     return path

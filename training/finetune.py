@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from training.manifest import Manifest
 from training.resume import Snapshot
 from training.runs import Run, code_revision, packages
 from training.stages import Data, StageRun
+from zoo import disk
 
 
 def train(
@@ -145,9 +145,8 @@ def _finish(run: Run, config: RunConfig, model: keras.Model, snapshot: Snapshot)
     if snapshot.history:  # again, for a run killed between its last epoch and that epoch's line
         history.write(run, snapshot.history)
     model.set_weights(snapshot.best)
-    partial = run.path / "partial.keras"
-    keras.Model(model.inputs[0], model.outputs[0], name=model.name).save(partial)  # without the optimiser
-    os.replace(partial, run.path / "model.keras")
+    with disk.whole(run.path / "model.keras") as hidden:
+        keras.Model(model.inputs[0], model.outputs[0], name=model.name).save(hidden)  # without the optimiser
     run.write_json(
         "result.json",
         {

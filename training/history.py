@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ from training.config import RunConfig
 from training.losses import score_name
 from training.resume import Snapshot
 from training.runs import Run
+from zoo import disk
 
 
 def teller(run: Run, config: RunConfig, progress: Progress) -> Callable[[Snapshot], None]:
@@ -50,10 +50,7 @@ def _lost(record: dict[str, float], config: RunConfig) -> str:
 
 def write(run: Run, records: Sequence[dict[str, float]]) -> None:
     """Writes `history.csv` at once or not at all."""
-    path = run.path / "history.csv"
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as stream:
+    with disk.whole(run.path / "history.csv") as hidden, hidden.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(records[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
-    os.replace(partial, path)

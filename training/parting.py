@@ -15,7 +15,7 @@ from training.config import Split
 from training.duplicates import Pair
 from training.manifest import Manifest
 from training.splits import FOLD
-from zoo import errors
+from zoo import disk, errors
 from zoo.tasks import Task
 
 
@@ -82,10 +82,8 @@ def _moved(frame: pd.DataFrame, source: Path, target: Path, task: Task) -> pd.Da
 
 
 def _write(table: pd.DataFrame, out: Path) -> None:
-    partial = out.with_name(f".{out.name}.partial")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(partial, index=False)
-        os.replace(partial, out)
+        with disk.whole(out) as hidden:
+            table.to_csv(hidden, index=False)
     except OSError as error:
         raise errors.BadManifest(f"{out} cannot be written: {error.strerror}. Give another path.") from None

@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 import zoo.imaging
 from training.manifest import Manifest
-from zoo import errors
+from zoo import disk, errors
 from zoo.cards import InputSpec
 from zoo.imaging.image import read
 from zoo.imaging.preprocess import preprocess
@@ -80,16 +80,11 @@ def _code() -> str:
 
 def _store(manifest: Manifest, spec: InputSpec, stored: Path, console: Console | None) -> None:
     """Decodes everything into a file that is complete or absent."""
-    stored.parent.mkdir(parents=True, exist_ok=True)
-    partial = stored.with_name(f".{stored.stem}.partial-{os.getpid()}.npy")
     shape = (len(manifest), spec.height, spec.width, spec.channels)
-    try:
-        pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
+    with disk.whole(stored) as hidden:
+        pixels = np.lib.format.open_memmap(hidden, mode="w+", dtype=np.uint8, shape=shape)
         _decode(manifest, spec, pixels, console)
         pixels.flush()
-        os.replace(partial, stored)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _decode(manifest: Manifest, spec: InputSpec, pixels: Pixels, console: Console | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from training.manifest import Manifest
-from zoo import errors
+from zoo import disk, errors
 
 FloatArray = npt.NDArray[np.floating]
 FILES = {"test": "predictions.csv", "val": "predictions-val.csv"}
@@ -95,10 +94,8 @@ class Predictions:
         for name, values in self._columns().items():
             for column, label in enumerate(self.labels):
                 table[f"{name}_{label}"] = values[:, column]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        table.to_csv(partial, index=False, float_format="%.9g")
-        os.replace(partial, path)
+        with disk.whole(path) as hidden:
+            table.to_csv(hidden, index=False, float_format="%.9g")
 
     def _columns(self) -> dict[str, FloatArray]:
         given = (self.truth, self.logits, self.probability, self.present, self.hits)

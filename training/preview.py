@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from matplotlib.figure import Figure
 from training import manifest, splits
 from training.augment import Augmenter
 from training.config import Augment, RunConfig
-from zoo import errors
+from zoo import disk, errors
 from zoo.cards import RESEARCH_USE_ONLY
 from zoo.imaging.image import read_file
 from zoo.imaging.preprocess import preprocess
@@ -159,11 +158,9 @@ def _words(answers: FloatArray, task: Task) -> str:
 
 def _save(figure: Figure, out: Path) -> Path:
     out = Path(out)
-    partial = out.with_name(f".{out.name}.partial")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        FigureCanvasAgg(figure).print_png(str(partial))
-        os.replace(partial, out)
+        with disk.whole(out) as hidden:
+            FigureCanvasAgg(figure).print_png(str(hidden))
     except OSError as error:
         raise errors.BadConfig(f"{out} cannot be written: {error.strerror}. Give another path.") from None
     return out

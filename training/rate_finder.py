@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from training import depth, figures, initial, optimizers, preparation
 from training.callbacks import Bar
 from training.config import RunConfig, Stage
 from training.stages import Data, loss_of, varied
-from zoo import errors
+from zoo import disk, errors
 
 if TYPE_CHECKING:
     from keras import KerasTensor
@@ -183,7 +182,5 @@ def plot(sweep: Sweep) -> figures.Plot:
 
 def save(plot: figures.Plot, path: Path) -> None:
     """Writes the PNG at once or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(plot.png)
-    os.replace(partial, path)
+    with disk.whole(path) as hidden:
+        hidden.write_bytes(plot.png)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from zoo import errors
+from zoo import disk, errors
 
 if TYPE_CHECKING:
     import keras
@@ -53,15 +52,10 @@ class Snapshot:
 
     def save(self, path: Path) -> None:
         """Writes the file at once or not at all, also through a power cut."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         words = {name: getattr(self, name) for name in _WORDS}
         arrays = {f"{name}_{i}": array for name in _ARRAYS for i, array in enumerate(getattr(self, name))}
-        partial = path.with_name(f".{path.name}.partial")
-        with partial.open("wb") as stream:
+        with disk.whole(path) as hidden, hidden.open("wb") as stream:  # a stream, to which savez appends no .npz
             np.savez(stream, words=np.array(json.dumps(words)), **arrays)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
 
     @classmethod
     def read(cls, path: Path) -> Snapshot | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +15,7 @@ from training import pipeline
 from training.config import RunConfig
 from training.lesions import Boxes, Lesion
 from training.manifest import Manifest
-from zoo import errors
+from zoo import disk, errors
 from zoo.cards import InputSpec
 from zoo.tasks import Task
 
@@ -155,10 +154,7 @@ class Run:
 
     def write_json(self, name: str, values: dict[str, Any]) -> None:
         """Writes one of the folder's JSON files at once or not at all."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        partial = self.path / f".{name}.partial"
-        partial.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, self.path / name)
+        disk.write_whole(self.path / name, json.dumps(values, indent=2) + "\n")
 
     def write_split(self, manifest: Manifest) -> None:
         """Writes `split.csv`: one row an image, without patient identifiers."""
@@ -173,9 +169,8 @@ class Run:
         for name in _KEPT_COLUMNS:
             if name in manifest.frame:
                 table[name] = manifest.frame[name]
-        partial = self.path / ".split.csv.partial"
-        table.to_csv(partial, index_label="row")
-        os.replace(partial, self.path / "split.csv")
+        with disk.whole(self.path / "split.csv") as hidden:
+            table.to_csv(hidden, index_label="row")
 
     def _json(self, name: str) -> dict[str, Any]:
         try:

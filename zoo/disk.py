@@ -33,16 +33,27 @@ def draft(folder: Path) -> Iterator[Path]:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a text file under a hidden name, has the disk hold it, and gives it its name."""
-    hidden = path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}")
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A hidden file beside `path`, of the same kind, to be written; then the disk holds it and it takes the name.
+
+    The folder is made if need be. Where the block raises, `path` is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}{path.suffix}")
     try:
-        hidden.write_text(text, encoding="utf-8")
+        yield hidden
         flush_file(hidden)
         os.replace(hidden, path)
     finally:
         hidden.unlink(missing_ok=True)
     flush_folder(path.parent)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """A text file by `whole`."""
+    with whole(path) as hidden:
+        hidden.write_text(text, encoding="utf-8")
 
 
 def flush(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ValidationError
 
+from zoo import disk
 from zoo.explain.faithfulness.likeness import GRID
 from zoo.measures import Record
 
@@ -84,11 +84,8 @@ class Store:
         lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
         if lines and lines[0] == self._header:
             self._read(lines[1:])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.partial")
         kept = (result.model_dump_json() for result in self.results.values())
-        draft.write_text("\n".join([self._header, *kept]) + "\n", encoding="utf-8")
-        os.replace(draft, path)
+        disk.write_whole(path, "\n".join([self._header, *kept]) + "\n")
 
     def _read(self, lines: list[str]) -> None:
         for line in lines:

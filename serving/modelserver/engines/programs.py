@@ -108,7 +108,8 @@ def _along(flat: Flat, key: str, host: Route) -> Route | None:
 
 def _cuts(flat: Flat, pairs: list[tuple[str, str]], feeds: tuple[str, ...]) -> dict[str, str] | None:
     """Feed -> the tensor that stands in its place; empty if every pair is one tensor, None if the graphs differ."""
-    waiting, seen, cuts = list(pairs), set(pairs), {}
+    cuts: dict[str, str] = {}
+    waiting, seen = list(pairs), set(pairs)
     while waiting:
         mine, other = waiting.pop()
         if mine == other:

@@ -188,6 +188,15 @@ def test_a_model_is_shared_as_the_guide_says(reader):
     assert (reader.folder / "tutorial" / "other-registry" / "first-model" / "1" / "saved_model.pb").is_file()
 
 
+@pytest.mark.slow
+def test_a_run_goes_out_as_onnx_as_the_guide_says(reader):
+    pytest.importorskip("tf2onnx")
+    page = DOCS / "how-to" / "export-to-onnx.md"
+    reader.type(next(line for line in commands(page) if line.startswith("kerascope export")))
+    (example,) = [block.text for block in blocks(page) if block.language == "python"]
+    assert "Research use only" in reader.python(example)
+
+
 def test_what_is_made_smaller_is_in_the_tutorial():
     text = (DOCS / "tutorial" / "first-model.md").read_text()
     assert all(theirs in text for theirs in SMALLER)

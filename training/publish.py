@@ -15,6 +15,7 @@ from training.runs import Run
 from zoo.bundles import Bundle
 from zoo.cards import ModelCard, Training, TrainingData
 from zoo.export import export
+from zoo.export_onnx import export_onnx
 from zoo.models import classifier
 
 
@@ -36,6 +37,27 @@ def export_run(run: Run, registry: Path, *, console: Console | None = None) -> B
     evaluation = evaluate(run, console=console)
     model = run.model()
     return export(model, card(run, model, evaluation), registry)
+
+
+def export_run_to_onnx(run: Run, path: Path | None, *, console: Console | None = None) -> tuple[Path, Path]:
+    """Exports a run as an ONNX file with its card beside it; measures it first where that was not done yet.
+
+    Args:
+        run: a finished run.
+        path: the file; `<name>.onnx` in the working folder if None.
+        console: where progress is shown.
+
+    Returns:
+        The file and its card.
+
+    Raises:
+        BadRun: the run is not finished.
+        BadConfig: as `zoo.export_onnx.export_onnx`.
+    """
+    path = path or Path(f"{run.config.name}.onnx")
+    evaluation = evaluate(run, console=console)
+    model = run.model()
+    return path, export_onnx(model, card(run, model, evaluation), path)
 
 
 def card(run: Run, model: keras.Model, evaluation: Evaluation) -> ModelCard:

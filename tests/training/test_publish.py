@@ -46,3 +46,15 @@ def test_what_is_served_is_what_was_measured(bundle, evaluated):
         assert label.operating_point is not None
         found = probability[truth[:, column] == 1, column] >= label.operating_point.threshold
         assert label.operating_point.sensitivity.value == pytest.approx(np.mean(found))
+
+
+@pytest.mark.slow
+def test_a_run_goes_out_as_onnx_with_the_bundles_card(bundle, evaluated, tmp_path):
+    pytest.importorskip("tf2onnx")
+    from training.publish import export_run_to_onnx
+    from zoo.cards import ModelCard
+
+    path, card = export_run_to_onnx(evaluated, tmp_path / "spots.onnx")
+    assert path.is_file()
+    said = ModelCard.read(card)
+    assert (said.name, said.labels, said.calibration) == (bundle.name, bundle.card.labels, bundle.card.calibration)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -76,12 +76,23 @@ def _evaluate_bundle(path: Path, manifest: Path, out: Path, prevalence: dict[str
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     registry: terminal.Registry = Path("registry"),
+    format_: Annotated[
+        Literal["bundle", "onnx"], typer.Option("--format", help="A bundle to serve, or one ONNX file.")
+    ] = "bundle",
+    out: Annotated[Path | None, typer.Option(help="The ONNX file; NAME.onnx if unset.")] = None,
 ) -> None:
-    """Write a run as the next version of its bundle."""
+    """Write a run as the next version of its bundle, or as an ONNX file with its card."""
     terminal.load_tensorflow()
-    from training.publish import export_run
+    from training.publish import export_run, export_run_to_onnx
     from training.runs import Run
 
+    if format_ == "onnx":
+        path, card = export_run_to_onnx(Run(run), out)
+        terminal.say(f"ONNX: {path}, which ONNX Runtime answers as the model does\nCard: {card}")
+        terminal.say_research_use_only()
+        return
+    if out is not None:
+        raise errors.BadRequest("--out is for --format onnx; a bundle goes into --registry.")
     bundle = export_run(Run(run), registry)
     terminal.say(f"Bundle: {bundle.path}")
     terminal.say(f"Next: kerascope serve --model_name {bundle.name} --model_base_path {bundle.path.parent}")

@@ -71,7 +71,8 @@ ENV KERASCOPE_HOST=0.0.0.0 \
     KERASCOPE_REGISTRY=/models
 WORKDIR /tmp
 USER 10001:10001
-EXPOSE 50051
+# Prometheus is answered on 9464 where KERASCOPE_METRICS_PORT says so.
+EXPOSE 50051 9464
 HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, sys; from serving.client import Client; sys.exit(not Client('localhost:' + os.environ['KERASCOPE_PORT'], timeout_s=5).ready(''))"]
 ENTRYPOINT ["kerascope"]

@@ -139,6 +139,31 @@ def test_an_image_holds_the_packages_it_runs_and_no_other(target, packages):
     assert folders - {"training/configs"} == packages
 
 
+@pytest.mark.parametrize(
+    ("target", "command", "absent"),
+    [
+        ("trainer", "train", ("serving", "dashboard")),
+        ("gateway", "gateway", ("training", "dashboard", "pandas", "sklearn")),
+        ("dashboard", "dashboard", ("training", "tensorflow", "tensorflow_serving", "sqlalchemy", "pandas", "sklearn")),
+    ],
+)
+def test_the_command_of_an_image_does_without_the_packages_that_are_not_in_it(target, command, absent):
+    assert not {f"COPY {package} {package}" for package in absent} & {
+        f"{name} {value}" for stage in chain(target) for name, value in stage.instructions
+    }
+    code = f"import sys; sys.modules.update(dict.fromkeys({absent!r})); import kerascope; kerascope.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, command, "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Usage:" in done.stdout
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="the image has Python 3.11, which brings tomllib")
 def test_the_needs_of_each_extra_are_listed_by_the_command_in_the_dockerfile(tmp_path):
     shutil.copy(ROOT / "pyproject.toml", tmp_path)

@@ -84,6 +84,7 @@ GROUPS = (
     ("training.commands.features", "features"),
     ("zoo.commands", "zoo"),
     ("serving.store.commands", "store"),
+    ("serving.load.commands", "bench"),
     ("serving.audit.commands", "audit"),
     ("serving.deploy.models_commands", "models"),
     ("serving.deploy.commands", "deploy"),

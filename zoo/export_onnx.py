@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,15 +53,15 @@ def export_onnx(model: keras.Model, card: ModelCard, path: Path) -> Path:
     if path.suffix != ".onnx":
         raise errors.BadConfig(f"The ONNX file is to be called {path.name}; give a name that ends in .onnx.")
     analyze = Served(model, card).functions[ANALYZE]
-    draft = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}.onnx")
     try:
-        _write(draft, _converted(analyze, card))
-        check(draft, analyze, card)
-        return _publish(draft, path, card)
+        with disk.whole(path) as draft:
+            draft.write_bytes(_converted(analyze, card).SerializeToString())
+            check(draft, analyze, card)
+            filled = card.model_copy(update={"weights_sha256": bundles.sha256_of(draft)})
+            disk.write_whole(card_path(path), filled.to_json())
     except OSError as error:
         raise errors.BadConfig(f"{path} cannot be written: {error.strerror}. Name another with --out.") from None
-    finally:
-        draft.unlink(missing_ok=True)
+    return card_path(path)
 
 
 def check(path: Path, analyze: Any, card: ModelCard) -> None:
@@ -111,19 +110,6 @@ def _converted(analyze: Any, card: ModelCard) -> onnx.ModelProto:
     facts = {"name": card.name, "labels": json.dumps(card.label_names), "notice": RESEARCH_USE_ONLY}
     onnx.helper.set_model_props(proto, facts)
     return proto
-
-
-def _write(path: Path, proto: onnx.ModelProto) -> None:
-    path.write_bytes(proto.SerializeToString())
-    disk.flush_file(path)
-
-
-def _publish(draft: Path, path: Path, card: ModelCard) -> Path:
-    filled = card.model_copy(update={"weights_sha256": bundles.sha256_of(draft)})
-    disk.write_whole(card_path(path), filled.to_json())
-    os.replace(draft, path)
-    disk.flush_folder(path.parent)
-    return card_path(path)
 
 
 def _noise(spec: InputSpec, batch: int) -> np.ndarray:

@@ -84,8 +84,9 @@ def test_a_file_that_fails_its_check_leaves_the_old_one_and_nothing_else(exporte
     assert path.read_bytes() == b"the old one"
 
 
-@pytest.mark.parametrize(("name", "said"), [("spots.pb", "ends in .onnx"), ("nowhere/spots.onnx", "cannot be written")])
+@pytest.mark.parametrize(("name", "said"), [("spots.pb", "ends in .onnx"), ("file/spots.onnx", "cannot be written")])
 def test_a_place_that_will_not_do_is_refused(exported, tmp_path, name, said):
     model, card, _ = exported
+    (tmp_path / "file").write_text("no folder")
     with pytest.raises(BadConfig, match=said):
         onnx_exit.export_onnx(model, card, tmp_path / name)

@@ -30,6 +30,10 @@ class Image:
         modality: DICOM Modality (0008,0060); empty where the file does not say.
         body_part: DICOM BodyPartExamined (0018,0015); likewise.
         view: DICOM ViewPosition (0018,5101); likewise.
+        bits: per sample, as stored in the file.
+        pixel_aspect: how many times as high as wide a pixel is.
+        burned_in: DICOM BurnedInAnnotation (0028,0301): whether text in the pixels may name the patient; None where
+            the file does not say.
     """
 
     pixels: Pixels
@@ -37,6 +41,9 @@ class Image:
     modality: str = ""
     body_part: str = ""
     view: str = ""
+    bits: int = 8
+    pixel_aspect: float = 1.0
+    burned_in: bool | None = None
 
     @property
     def height(self) -> int:
@@ -117,7 +124,7 @@ def _read_picture(data: bytes, max_pixels: int) -> Image:
             check_size(picture.width, picture.height, max_pixels)
             kind = str(picture.format)
             upright = ImageOps.exif_transpose(picture)
-            return Image(pixels=_as_uint8(upright), format=kind)
+            return Image(pixels=_as_uint8(upright), format=kind, bits=_bits(picture.mode))
     except errors.BadImage:
         raise
     except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
@@ -125,6 +132,10 @@ def _read_picture(data: bytes, max_pixels: int) -> Image:
             "The file begins as a PNG or JPEG but its pixels cannot be decoded. Send it again; it may be cut short.",
             Reason.DAMAGED,
         ) from None
+
+
+def _bits(mode: str) -> int:
+    return 16 if mode.startswith("I") else 1 if mode == "1" else 8
 
 
 def _as_uint8(picture: Pillow.Image) -> Pixels:

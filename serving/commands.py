@@ -54,19 +54,30 @@ def _parameters() -> list[inspect.Parameter]:
         option = typer.Option(field.default, spelt, help=meanings[name][0].upper() + meanings[name][1:])
         keyword = inspect.Parameter.KEYWORD_ONLY
         found.append(inspect.Parameter(name, keyword, default=option, annotation=_KINDS[str(field.type)]))
-    return found
+    version = typer.Option(False, "--version", help="Print the versions and stop.")
+    return [*found, inspect.Parameter("version", inspect.Parameter.KEYWORD_ONLY, default=version, annotation=bool)]
 
 
-def serve(**flags: Any) -> None:
+def serve(version: bool, **flags: Any) -> None:
     """Serve SavedModels as TensorFlow Serving would, with its flags."""
     import logging
 
+    if version:
+        _say_version()
+        return
     options = Options(**flags)
     terminal.load_tensorflow()
     from serving.modelserver.server import run
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     raise typer.Exit(run(options))
+
+
+def _say_version() -> None:
+    from importlib.metadata import version
+
+    terminal.say(f"TensorFlow ModelServer: kerascope {version('kerascope')}")
+    terminal.say(f"TensorFlow Library: {version('tensorflow')}")
 
 
 serve.__signature__ = inspect.Signature(_parameters())  # type: ignore[attr-defined]

@@ -27,12 +27,8 @@ TARGETS = ("trainer", "gateway", "dashboard")
 MODEL_SERVERS = ("model-server-gpu", "model-server-cpu")
 # What TensorFlow Serving has and the embedded server does without.
 TENSORFLOW_SERVING_ALONE = {
-    "enable_grpc_healthcheck_service",
     "enable_profiler",
-    "grpc_channel_arguments",
-    "monitoring_config_file",
     "per_process_gpu_memory_fraction",
-    "rest_api_port",
 }
 
 

@@ -6,10 +6,11 @@ Every failure is a `tf.errors.OpError`, whose code is the code of the answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import tensorflow as tf
+from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 from tensorflow_serving.apis.classification_pb2 import ClassificationRequest, ClassificationResponse
 from tensorflow_serving.apis.get_model_metadata_pb2 import (
     GetModelMetadataRequest,
@@ -28,7 +29,7 @@ from serving.modelserver.examples import Examples
 from serving.modelserver.loaded import Loaded
 from serving.modelserver.manager import Manager
 from serving.modelserver.metrics import Metrics
-from serving.modelserver.predict import predict
+from serving.modelserver.predict import DEFAULT_SIGNATURE, predict
 
 SIGNATURE_DEF = "signature_def"
 _SERVING = ":tensorflow:serving:"
@@ -74,6 +75,14 @@ class Answers:
         examples, loaded = self._examples(spec, request.input)
         with self._timed(loaded, "MultiInference"):
             return examples.multi_inference(request, call)
+
+    def inputs_of(self, spec: ModelSpec) -> Mapping[str, TensorInfo]:
+        """The inputs of the signature that a request means, by name."""
+        definitions = self._manager.loaded(spec).servable.signature_defs
+        name = spec.signature_name or DEFAULT_SIGNATURE
+        if name not in definitions:
+            raise _invalid(f'Serving signature name: "{name}" not found in signature def')
+        return definitions[name].inputs
 
     def metadata(self, request: GetModelMetadataRequest) -> GetModelMetadataResponse:
         """The signatures of a version, inputs and outputs with type and shape."""

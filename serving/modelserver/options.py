@@ -54,6 +54,15 @@ class Options:
         file_system_poll_wait_seconds: look for new and removed versions this often; 0 for once only.
         tensorflow_intra_op_parallelism: threads within one operation; 0 leaves the choice to TensorFlow.
         tensorflow_inter_op_parallelism: operations at once; 0 leaves the choice to TensorFlow.
+        rest_api_port: TCP port of the REST API, on all interfaces; 0 for none.
+        rest_api_num_threads: REST requests answered at once; 0 for four per processor core.
+        rest_api_timeout_in_ms: milliseconds until a REST request that waits is answered with an error.
+        rest_api_enable_cors_support: tell browsers that pages from elsewhere may ask the REST API.
+        monitoring_config_file: a MonitoringConfig in protobuf's text format; it can open a page for Prometheus on the
+            REST port.
+        ssl_config_file: an SSLConfig in protobuf's text format; the gRPC API then speaks TLS.
+        grpc_channel_arguments: arguments of the gRPC server: name=value, separated by commas.
+        enable_grpc_healthcheck_service: answer gRPC's health checks, which TensorFlow Serving does only if asked.
         grpc_max_threads: calls answered at once; 0 for four per processor core, and with enable_batching for as many
             as fill the queues, at most 256.
         enable_batching: compute calls that arrive together in one go.
@@ -82,6 +91,14 @@ class Options:
     file_system_poll_wait_seconds: float = 1
     tensorflow_intra_op_parallelism: int = 0
     tensorflow_inter_op_parallelism: int = 0
+    rest_api_port: int = 0
+    rest_api_num_threads: int = 0
+    rest_api_timeout_in_ms: int = 30_000
+    rest_api_enable_cors_support: bool = False
+    monitoring_config_file: str = ""
+    ssl_config_file: str = ""
+    grpc_channel_arguments: str = ""
+    enable_grpc_healthcheck_service: bool = True
     grpc_max_threads: int = 0
     enable_batching: bool = False
     batching_parameters_file: str = ""
@@ -97,12 +114,19 @@ class Options:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise BadConfig(f"port is {self.port}; it must be from 0 (any free port) to 65535.")
+        if not 0 <= self.rest_api_port <= 65535 or (self.rest_api_port and self.rest_api_port == self.port):
+            raise BadConfig(
+                f"rest_api_port is {self.rest_api_port}; it must be from 1 to 65535 and not gRPC's port, or 0 for none."
+            )
+        if self.rest_api_timeout_in_ms <= 0:
+            raise BadConfig(f"rest_api_timeout_in_ms is {self.rest_api_timeout_in_ms}; it must be 1 or more.")
         for name in (
             "model_config_file_poll_wait_seconds",
             "file_system_poll_wait_seconds",
             "tensorflow_intra_op_parallelism",
             "tensorflow_inter_op_parallelism",
             "grpc_max_threads",
+            "rest_api_num_threads",
             "num_load_threads",
             "max_num_load_retries",
         ):

@@ -28,6 +28,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.modelserver.answers import Answers
 from serving.modelserver.config import model_server_config
+from serving.modelserver.endpoints import channel_options, credentials, rest_server
 from serving.modelserver.loaded import LoadVersion
 from serving.modelserver.loads import Retries
 from serving.modelserver.manager import Manager
@@ -49,12 +50,6 @@ GRACE_S = 5.0
 _HEALTH_S = 0.2
 _MOST_THREADS = 256
 
-_CHANNEL_OPTIONS = (
-    ("grpc.max_receive_message_length", -1),  # unlimited, as in TensorFlow Serving
-    ("grpc.max_send_message_length", -1),
-    ("grpc.so_reuseport", 0),  # so that a port in use is refused instead of shared
-)
-
 
 class ModelServer:
     """A server whose port is bound; `start` makes it answer.
@@ -72,9 +67,14 @@ class ModelServer:
         self.manager = _manager(options, self._load)
         self._config = ModelServerConfig()
         self._health = health.HealthServicer()
-        self._server = grpc.server(ThreadPoolExecutor(self._max_threads(), "grpc"), options=_CHANNEL_OPTIONS)
-        self._add_services(Answers(self.manager, self.metrics, check_method=options.enable_signature_method_name_check))
+        self._server = grpc.server(
+            ThreadPoolExecutor(self._max_threads(), "grpc"), options=channel_options(options.grpc_channel_arguments)
+        )
+        answers = Answers(self.manager, self.metrics, check_method=options.enable_signature_method_name_check)
+        self._add_services(answers)
+        self._credentials = credentials(options)
         self.port = self._bind(f"0.0.0.0:{options.port}")
+        self._rest = rest_server(options, answers, self.metrics)
         if options.grpc_socket_path:
             self._bind(f"unix:{options.grpc_socket_path}")
         self._threads = [Periodic("file system poll", self.manager.poll, options.file_system_poll_wait_seconds)]
@@ -92,6 +92,8 @@ class ModelServer:
         self._read_config()
         self._tell_health()
         self._server.start()
+        if self._rest:
+            self._rest.start()
         for thread in self._threads:
             thread.start()
 
@@ -108,6 +110,8 @@ class ModelServer:
         """Takes no new call, gives those under way `grace_s` to end, and stops watching."""
         self._health.enter_graceful_shutdown()
         stopped = self._server.stop(grace_s)
+        if self._rest:
+            self._rest.stop()
         for thread in self._threads:
             thread.stop(grace_s)
         stopped.wait()
@@ -121,12 +125,17 @@ class ModelServer:
     def _add_services(self, answers: Answers) -> None:
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(answers), self._server)
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(answers, self.manager), self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((*SERVICES, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        services = [*SERVICES, reflection.SERVICE_NAME]
+        if self._options.enable_grpc_healthcheck_service:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+            services.append(health.SERVICE_NAME)
+        reflection.enable_server_reflection(services, self._server)
 
     def _bind(self, address: str) -> int:
         try:
-            return self._server.add_insecure_port(address)
+            if self._credentials is None:
+                return self._server.add_insecure_port(address)
+            return self._server.add_secure_port(address, self._credentials)
         except RuntimeError:
             raise BadConfig(
                 f"The model server cannot listen on {address}: it is in use or not ours to open. "
@@ -181,6 +190,8 @@ def run(options: Options) -> int:
             server = create_server(options)
             server.start()
             log.info("Running gRPC ModelServer at 0.0.0.0:%d", server.port)
+            if options.rest_api_port:
+                log.info("Exporting HTTP/REST API at 0.0.0.0:%d", options.rest_api_port)
             stopping.wait()
             log.info("Stopping; calls under way have %g s to end", GRACE_S)
             server.stop()

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 STATUS: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 # Around the message of a failing operation, TensorFlow's Python tells where in the *server's* code it was built.
-_BEFORE = re.compile(r"\A.*?<stack traces unavailable>\n", re.DOTALL)
+_BEFORE = re.compile(r"\A(?:.*?<stack traces unavailable>\n|Graph execution error:\s*)", re.DOTALL)
 _AFTER = re.compile(r"\s*\[\[\{\{node .*\Z|\s*\[Op:[^\]]*\].*\Z", re.DOTALL)
 
 

@@ -115,6 +115,69 @@ def test_a_broken_version_is_tried_again_once_it_is_mended(add, start, written: 
     wait_until(lambda: client.states() == {1: "AVAILABLE"})
 
 
+def test_a_version_that_fails_is_tried_again_and_says_why_meanwhile(add, start, written: Path, base_path: Path) -> None:
+    broken = add(1)
+    shutil.rmtree(broken / "variables")
+    client = start(max_num_load_retries=5, load_retry_interval_micros=100_000)
+    wait_until(lambda: bool(client.status()[0].status.error_message) if client.states() else False)
+    assert client.states() == {1: "LOADING"}
+    with pytest.raises(grpc.RpcError) as caught:
+        client.predict(predict_request())
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    wait_until(lambda: client.states() == {1: "END"})
+
+
+def test_a_change_on_disk_is_not_kept_waiting_for_the_next_try(add, start, written: Path, base_path: Path) -> None:
+    broken = add(1)
+    shutil.rmtree(broken / "variables")
+    client = start(max_num_load_retries=1, load_retry_interval_micros=3_600_000_000)
+    wait_until(lambda: bool(client.status()[0].status.error_message) if client.states() else False)
+    shutil.copytree(written / "1" / "variables", broken / "variables")
+    wait_until(lambda: client.states() == {1: "AVAILABLE"})
+
+
+def test_a_version_that_is_no_longer_wanted_is_given_up(add, start, base_path: Path) -> None:
+    add(1)
+    (base_path / "2").mkdir()
+    (base_path / "2" / "saved_model.pb").write_bytes(b"no protobuf")
+    client = start(max_num_load_retries=1, load_retry_interval_micros=3_600_000_000)
+    wait_until(lambda: client.states() == {2: "LOADING"})
+    shutil.rmtree(base_path / "2")
+    wait_until(lambda: client.states() == {2: "END", 1: "AVAILABLE"})
+
+
+def test_a_broken_model_does_not_hold_up_another(add, start, base_path: Path) -> None:
+    add(1)
+    broken = base_path.parent / "broken"
+    (broken / "1").mkdir(parents=True)
+    (broken / "1" / "saved_model.pb").write_bytes(b"no protobuf")
+    models = [
+        f'config {{ name: "{path.name}" base_path: "{path}" model_platform: "tensorflow" }}'
+        for path in (broken, base_path)
+    ]
+    file = base_path.parent / "models.config"
+    file.write_text(f"model_config_list {{ {' '.join(models)} }}")
+    client = start(
+        model_config_file=str(file),
+        max_num_load_retries=9,
+        load_retry_interval_micros=3_600_000_000,
+        num_load_threads=1,
+    )
+    wait_until(lambda: client.states() == {1: "AVAILABLE"})
+
+
+def test_a_call_under_way_is_answered_by_the_version_it_reached(add, start, tmp_path: Path) -> None:
+    add(1)
+    batching = tmp_path / "batching.config"
+    batching.write_text("max_batch_size { value: 2 } batch_timeout_micros { value: 5000000 }")
+    client = start(enable_batching=True, batching_parameters_file=str(batching))
+    wait_until(lambda: client.states() == {1: "AVAILABLE"})
+    waiting = client.prediction.Predict.future(predict_request(), timeout=WAIT_S)
+    add(2)
+    wait_until(lambda: client.states() == {2: "AVAILABLE", 1: "END"})
+    assert waiting.result().model_spec.version.value == 1
+
+
 def test_a_half_written_version_is_left_alone_until_it_is_whole(add, start, base_path: Path) -> None:
     add(1)
     whole = add(2) / "saved_model.pb"

@@ -79,3 +79,65 @@ def write_line(base_path: Path, version: int, *, warm_up_with: list[PredictionLo
             for record in warm_up_with:
                 file.write(record.SerializeToString())
     return hidden.rename(base_path / str(version))
+
+
+class Judge(tf.Module):
+    """Reads tf.Example with one feature `x`: the classes "small" and "large" with scores 10 - x and x, and y = 2 x."""
+
+    def _x(self, serialized: tf.Tensor) -> tf.Tensor:
+        return tf.io.parse_example(serialized, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
+
+    @tf.function
+    def classify(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        x = self._x(inputs)
+        names = tf.tile(tf.constant([["small", "large"]]), [tf.size(x), 1])
+        return {"classes": names, "scores": tf.stack([10 - x, x], axis=1)}
+
+    @tf.function
+    def regress(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"outputs": 2 * self._x(inputs)}
+
+    @tf.function
+    def whole(self, inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"outputs": tf.reduce_sum(self._x(inputs), keepdims=True)}
+
+    @tf.function
+    def other(self, text: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"scores": tf.zeros([tf.size(text), 2])}
+
+
+def write_judge(base_path: Path) -> Path:
+    """Writes version 1 of `Judge`, with signatures as TensorFlow 2 saves them: all of them for Predict by name."""
+    model, strings = Judge(), tf.TensorSpec([None], tf.string, name="inputs")
+    signatures = {
+        name: getattr(model, name).get_concrete_function(strings) for name in ("classify", "regress", "whole")
+    }
+    signatures["other"] = model.other.get_concrete_function(tf.TensorSpec([None], tf.string, name="text"))
+    tf.saved_model.save(model, str(base_path / "1"), signatures=signatures)
+    return base_path / "1"
+
+
+def write_session_graph(base_path: Path, version: int = 1) -> Path:
+    """Writes a SavedModel of TensorFlow 1 by its own builder: y = 2 x + version; Classify and Regress on Examples."""
+    v1, methods = tf.compat.v1, tf.compat.v1.saved_model.signature_constants
+    build, info = v1.saved_model.build_signature_def, v1.saved_model.build_tensor_info
+    with v1.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 3], "x")
+        y = v1.get_variable("slope", initializer=2.0) * x + float(version)
+        examples = v1.placeholder(tf.string, [None], "examples")
+        z = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([], tf.float32)})["x"]
+        scores = tf.stack([10 - z, z], axis=1)
+        session.run(v1.global_variables_initializer())
+        writer = v1.saved_model.Builder(str(base_path / str(version)))
+        of_examples = {"inputs": info(examples)}
+        writer.add_meta_graph_and_variables(
+            session,
+            [v1.saved_model.tag_constants.SERVING],
+            {
+                "serving_default": build({"x": info(x)}, {"y": info(y)}, methods.PREDICT_METHOD_NAME),
+                "classify": build(of_examples, {"scores": info(scores)}, methods.CLASSIFY_METHOD_NAME),
+                "regress": build(of_examples, {"outputs": info(2 * z)}, methods.REGRESS_METHOD_NAME),
+            },
+        )
+        writer.save()
+    return base_path / str(version)

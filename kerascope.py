@@ -79,6 +79,7 @@ GROUPS = (
     ("training.commands.tune", None),
     ("serving.commands", None),
     ("serving.hospital.results.commands", None),
+    ("serving.hospital.commands", None),
     ("training.commands.data", "data"),
     ("training.commands.explain", "explain"),
     ("training.commands.features", "features"),

@@ -37,7 +37,7 @@ class Delivery:
 class Deliveries:
     """The table of deliveries; the arguments are those of `Queue`."""
 
-    def __init__(self, database: Database, *, owner: str = "", lease_s: float = 60.0) -> None:
+    def __init__(self, database: Database, *, owner: str = "", lease_s: float = 5.0) -> None:
         self._database = database
         self._owner = owner or uuid.uuid4().hex
         self._lease_s = lease_s
@@ -59,6 +59,11 @@ class Deliveries:
                 sha256=session.get_one(tables.Instance, job.instance_id).sha256,
                 attempts=row.attempts,
             )
+
+    def alive(self) -> None:
+        """Keeps what this process holds for another lease."""
+        with self._database.write() as session:
+            leases.extend(session, tables.Delivery, self._owner, BUSY, self._lease_s)
 
     def sent(self, delivery: Delivery) -> None:
         """The PACS has it."""

@@ -44,7 +44,7 @@ class Store:
         self.reviews = Reviews(self._database)
         self.worklist = Worklist(self._database)
         self.queue = Queue(self._database, owner=owner, lease_s=lease_s)
-        self.deliveries = Deliveries(self._database, owner=owner)
+        self.deliveries = Deliveries(self._database, owner=owner, lease_s=lease_s)
         self.spool = self._spool(spool)
 
     @property

@@ -1,0 +1,139 @@
+"""Real programs on the other side: dcmtk's tools and Orthanc, as Debian packs them; tests skip without them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+
+def program(name: str) -> str:
+    """Where it is; `apt-get install dcmtk orthanc` brings all of them."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin")
+    if found is None:
+        pytest.skip(f"{name} is not on this machine: apt-get install dcmtk orthanc")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(holds: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+    """What it says once it is true."""
+    end = time.monotonic() + timeout_s
+    while not (said := holds()):
+        assert time.monotonic() < end, "it did not come true in time"
+        time.sleep(0.1)
+    return said
+
+
+def echo(port: int, *options: str, sender: str = "CR1", called: str = "KERASCOPE") -> bool:
+    """echoscu's C-ECHO."""
+    return _done("echoscu", *options, "-aet", sender, "-aec", called, "localhost", str(port))
+
+
+def store(port: int, *files: Path, options: tuple[str, ...] = (), sender: str = "CR1") -> bool:
+    """storescu's C-STORE; False unless every file was taken."""
+    names = map(str, files)
+    return _done("storescu", *options, "-aet", sender, "-aec", "KERASCOPE", "localhost", str(port), *names)
+
+
+def _done(name: str, *arguments: str) -> bool:
+    command = [program(name), *arguments]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+
+
+class StoreScp:
+    """storescp, which writes what it gets into a folder."""
+
+    title = "STORESCP"
+
+    def __init__(self, folder: Path, port: int, *options: str) -> None:
+        self.folder, self.port = folder, port
+        folder.mkdir(exist_ok=True)
+        self._process = subprocess.Popen(
+            [program("storescp"), "-aet", self.title, "-od", str(folder), *options, str(port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def files(self) -> list[Path]:
+        return sorted(self.folder.iterdir())
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class Orthanc:
+    """A PACS, asked over its REST interface."""
+
+    title = "ORTHANC"
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self.port, web = free_port(), free_port()
+        self._url = f"http://localhost:{web}"
+        config = {
+            "DicomAet": self.title,
+            "DicomPort": self.port,
+            "HttpPort": web,
+            "StorageDirectory": str(folder / "files"),
+            "IndexDirectory": str(folder / "files"),
+            "RemoteAccessAllowed": False,
+            "AuthenticationEnabled": False,
+            "Plugins": [],
+        }
+        (folder / "orthanc.json").write_text(json.dumps(config))
+        self._process = subprocess.Popen(
+            [program("Orthanc"), str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until(self._answers)
+
+    def instances(self) -> list[dict[str, str]]:
+        """The attributes of every instance it holds, by keyword."""
+        names = self._get("/instances")
+        return [self._get(f"/instances/{name}/simplified-tags") for name in names]
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self._get("/system"))
+        except requests.ConnectionError:
+            return False
+
+    def _get(self, path: str) -> Any:
+        response = requests.get(self._url + path, timeout=10)
+        response.raise_for_status()
+        return response.json()
+
+
+def certificates(folder: Path) -> Path:
+    """An authority, and the certificates of `node` and `peer` that it signed, made by openssl; PEM."""
+    folder.mkdir(exist_ok=True)
+    request = ["req", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-x509"]
+    _openssl(folder, *request, "-subj", "/CN=tests", "-keyout", "authority.key", "-out", "authority.pem")
+    for name in ("node", "peer"):
+        signed = ["-CA", "authority.pem", "-CAkey", "authority.key", "-addext", "subjectAltName=DNS:localhost"]
+        signed += ["-addext", "basicConstraints=critical,CA:FALSE"]
+        _openssl(folder, *request, *signed, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
+    return folder
+
+
+def _openssl(folder: Path, *arguments: str) -> None:
+    done = subprocess.run(["openssl", *arguments], cwd=folder, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr.decode()

@@ -72,9 +72,9 @@ def load(manifest: Manifest, spec: InputSpec, cache: Path, *, key: str, console:
 
 def _code() -> str:
     """SHA-256 of the code that decodes and resizes: when it changes, so does the store's name."""
-    digest = hashlib.sha256()
-    for name in ("image.py", "dicom.py", "preprocess.py"):
-        digest.update((Path(zoo.imaging.__file__).parent / name).read_bytes())
+    digest, folder = hashlib.sha256(), Path(zoo.imaging.__file__).parent
+    for file in (folder / "image.py", folder / "preprocess.py", *sorted((folder / "dicom").glob("*.py"))):
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

@@ -7,6 +7,7 @@ docs/reference/gateway-api.md       from serving/proto/kerascope/v1/inference.pr
 docs/reference/errors.md            from zoo/errors.py and serving/status.py
 docs/reference/settings.md          from serving/settings.py
 docs/reference/data-sets.md         from training/datasets/
+docs/reference/dicom-node.md        from serving/hospital/config.py
 docs/reference/tasks.md             from zoo/tasks/ (docs/zoo_pages.py)
 docs/reference/backbones.md         from zoo/backbones.py (docs/zoo_pages.py)
 """
@@ -28,6 +29,7 @@ import kerascope  # noqa: E402
 from docs import zoo_pages  # noqa: E402
 from docs.markup import default_of, described, fields, page, preamble, proto_blocks, table  # noqa: E402
 from serving import settings, status  # noqa: E402
+from serving.hospital import config as node  # noqa: E402
 from training import config  # noqa: E402
 from training.datasets import sets  # noqa: E402
 from zoo import cards, errors, reliability, tasks  # noqa: E402
@@ -228,6 +230,26 @@ def settings_page() -> str:
     )
 
 
+def node_page() -> str:
+    """docs/reference/dicom-node.md."""
+    parts = [
+        f"## `{heading}`\n\n{preamble(owner)}\n{fields(owner)}"
+        for heading, owner in (
+            ("[[rule]]", node.Rule),
+            ("[[destination]]", node.Destination),
+            ("[tls]", node.Tls),
+        )
+    ]
+    return page(
+        "The DICOM node's file",
+        "serving/hospital/config.py",
+        "What `kerascope dicom-node FILE` reads: [connect a PACS](../how-to/connect-a-pacs.md). Unknown keys are "
+        "refused.\n",
+        f"## Top level\n\n{preamble(node.NodeConfig)}\n{fields(node.NodeConfig)}",
+        *parts,
+    )
+
+
 def sets_page() -> str:
     """docs/reference/data-sets.md."""
     rows = [
@@ -274,6 +296,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "settings.md": settings_page,
     "data-sets.md": sets_page,
+    "dicom-node.md": node_page,
     "tasks.md": zoo_pages.tasks_page,
     "backbones.md": zoo_pages.backbones_page,
 }

@@ -69,6 +69,7 @@ def pages_of(words: str) -> list[Any]:
         "errors.md",
         "settings.md",
         "data-sets.md",
+        "dicom-node.md",
         "tasks.md",
         "backbones.md",
     ],
@@ -84,6 +85,7 @@ def test_a_reference_page_is_what_the_code_says(name):
         "errors.md",
         "settings.md",
         "data-sets.md",
+        "dicom-node.md",
         "tasks.md",
         "backbones.md",
     }

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from serving.hospital.header import Header
 from zoo import errors
@@ -134,7 +134,7 @@ class NodeConfig(Part):
     ae_title: Title = "KERASCOPE"
     host: str = "127.0.0.1"
     port: int = Field(11112, ge=0, le=65535)
-    allow: tuple[Title, ...] = ()
+    allow: tuple[str, ...] = ()
     allow_any: bool = False
     gateway: str = Field("localhost:50051", pattern=r"^\S+:\d+$")
     store: str = ""
@@ -147,6 +147,11 @@ class NodeConfig(Part):
     tls: Tls | None = None
     rule: tuple[Rule, ...] = Field(min_length=1)
     destination: tuple[Destination, ...] = ()
+
+    @field_validator("allow")
+    @classmethod
+    def _titles(cls, titles: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_title(title) for title in titles)
 
     @model_validator(mode="after")
     def _consistent(self) -> NodeConfig:

@@ -13,6 +13,7 @@ from serving.audit.trail import Audit
 from serving.hospital import header
 from serving.hospital.config import NodeConfig
 from serving.hospital.network import image_classes, server_context, transfer_syntaxes
+from serving.hospital.results.identity import SERIES_DESCRIPTION
 from serving.store.store import Store
 from zoo import errors
 
@@ -93,7 +94,8 @@ class Receiver:
             log.warning("an image from %s is not the one its sender announced", sender)
             return NO_MATCH, ""
         digest = self._spool.put(data)
-        models = self._config.models(about)
+        own = SERIES_DESCRIPTION in about.description  # a PACS that forwards all sends our overlays back to us
+        models = [] if own else self._config.models(about)
         new = self._store.queue.receive(about, digest, sender=sender, models=models)
         log.info("received sha256:%s from %s for %s, %d new", digest[:12], sender, ", ".join(models) or "nobody", new)
         return STORED, f"sha256:{digest}"

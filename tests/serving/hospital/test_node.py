@@ -126,6 +126,12 @@ def test_an_image_that_no_rule_wants_is_taken_and_asked_of_nobody(start_node, ma
     assert (item.status, item.reason) == (Status.REFUSED, "NO_RULE")
 
 
+def test_its_own_results_sent_back_to_it_are_asked_of_nobody(start_node, make_file):
+    started = start_node()
+    assert store(started.port, make_file(SeriesDescription="Kerascope AI - RESEARCH USE ONLY"))
+    assert started.store.worklist.study("1.2.1").items[0].reason == "NO_RULE"
+
+
 def test_an_image_that_the_model_refuses_is_refused_with_its_reason(start_node, make_file):
     started = start_node(rule=[{"model": TINY}])
     assert store(started.port, make_file(Modality="CT"))

@@ -17,15 +17,28 @@ from zoo.cards import InputSpec
 
 
 def teacher(config: RunConfig) -> keras.Model | None:
-    """The network that the file's `[distill]` names, frozen; None where it names none.
+    """The network that the file's `[distill]` names, frozen, or the mean of several; None where it names none.
+
+    The mean is of logits, that is, the geometric mean of the members' answers (Hinton et al. 2015, section 1).
 
     Raises:
-        BadConfig: it is neither a run nor a bundle, or of other labels or another input.
+        BadConfig: one is neither a run nor a bundle, or of other labels or another input.
         BadRun, BadBundle: it is one, but unfinished or damaged.
     """
     if config.distill is None:
         return None
-    path = config.distill.teacher
+    members = [_member(path, config) for path in config.distill.teacher]
+    if len(members) == 1:
+        return members[0]
+    for number, member in enumerate(members, 1):
+        member.name = f"teacher_{number}"  # two may have one name, which Keras does not take
+    pictures = keras.Input(members[0].input_shape[1:])
+    together = keras.Model(pictures, keras.layers.Average()([member(pictures) for member in members]))
+    together.trainable = False
+    return together
+
+
+def _member(path: Path, config: RunConfig) -> keras.Model:
     labels, spec, found = _run(path) if (path / "config.json").is_file() else _bundle(path)
     wanted = config.input_spec
     if labels != config.resolve_task().labels:

@@ -46,8 +46,8 @@ def resolve(config: RunConfig, registry: Path) -> RunConfig:
     """
     changes: dict[str, object] = {"weights": str(_found(config.weights, registry))}
     if config.distill is not None:
-        teacher = Path(_found(str(config.distill.teacher), registry))
-        changes["distill"] = config.distill.model_copy(update={"teacher": teacher})
+        teachers = tuple(Path(_found(str(teacher), registry)) for teacher in config.distill.teacher)
+        changes["distill"] = config.distill.model_copy(update={"teacher": teachers})
     return config.model_copy(update=changes)
 
 

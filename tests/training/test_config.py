@@ -176,5 +176,7 @@ def test_a_model_of_the_zoo_is_no_path(file: Path) -> None:
     config = RunConfig.load(file, ["weights=bundle:chest@2", "distill.teacher=bundle:chest"])
     assert config.weights == "bundle:chest@2"
     assert config.distill is not None
-    assert str(config.distill.teacher) == "bundle:chest"
-    assert RunConfig.load(file, ["distill.teacher=runs/big"]).distill.teacher == Path.cwd() / "runs" / "big"  # type: ignore[union-attr]
+    assert [str(teacher) for teacher in config.distill.teacher] == ["bundle:chest"]
+    several = RunConfig.load(file, ['distill.teacher=["runs/big", "bundle:chest"]'])
+    assert several.distill is not None
+    assert several.distill.teacher == (Path.cwd() / "runs" / "big", Path("bundle:chest"))

@@ -84,6 +84,24 @@ def test_a_teacher_that_cannot_teach_is_refused(home: Path, change: str, said: s
         distill.teacher(settings)
 
 
+def test_several_teach_by_the_mean_of_their_logits(home: Path) -> None:
+    from training import distill
+    from training.finetune import train
+
+    other = train(
+        RunConfig.load(home / "tiny.toml", ["name=other", "stage=[{epochs = 3}]", "seed=5"]), runs=home / "runs"
+    )
+    first = home / "runs" / "teacher"
+    settings = RunConfig.load(home / "tiny.toml", [f'distill.teacher=["{first}", "{other.path}"]'])
+    pictures = np.random.default_rng(0).uniform(0, 255, (4, 32, 32, 1)).astype(np.float32)
+    alone = [np.asarray(Run(path).model()(pictures)) for path in (first, other.path)]
+    assert not np.allclose(*alone, atol=0.01)
+    together = distill.teacher(settings)
+    assert together is not None
+    assert not together.trainable_variables
+    np.testing.assert_allclose(np.asarray(together(pictures)), np.mean(alone, axis=0), atol=1e-5)
+
+
 def test_a_bundle_can_teach(home: Path, registry: Path) -> None:
     from tests.conftest import TINY
     from training import distill, initial

@@ -35,7 +35,11 @@ def train(
 def distill(
     config: _File,
     teacher: Annotated[
-        str, typer.Option(help="A run folder, a bundle's folder, or bundle:NAME or bundle:NAME@VERSION.")
+        list[str],
+        typer.Option(
+            help="A run folder, a bundle's folder, or bundle:NAME or bundle:NAME@VERSION. Given several times, the "
+            "mean of their logits teaches."
+        ),
     ],
     temperature: Annotated[float | None, typer.Option(help="Softens both networks' answers; 3 if unset.")] = None,
     share: Annotated[float | None, typer.Option(help="Share of the loss that is the teacher's; 0.5 if unset.")] = None,
@@ -43,10 +47,12 @@ def distill(
     runs: terminal.Runs = Path("runs"),
     registry: terminal.Registry = Path("registry"),
 ) -> None:
-    """Train a small model on the soft answers of a large one; otherwise as train."""
+    """Train a small model on the soft answers of a large one, or of several; otherwise as train."""
+    import json
+
     from training.config import RunConfig
 
-    given = {"teacher": teacher, "temperature": temperature, "share": share}
+    given = {"teacher": json.dumps(teacher), "temperature": temperature, "share": share}
     changes = [f"distill.{key}={value}" for key, value in given.items() if value is not None]
     _train(RunConfig.load(config, [*changes, *(set_ or [])]), runs, registry)
 

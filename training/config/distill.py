@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from training.config.section import Section
 
@@ -14,12 +15,18 @@ class Distill(Section):
 
     Attributes:
         teacher: a run folder, a bundle's folder (`<registry>/<model>/<version>`), `bundle:NAME` or
-            `bundle:NAME@VERSION`; of the same labels and input.
+            `bundle:NAME@VERSION`; of the same labels and input. Several, in a list, teach by their logits' mean.
         temperature: both networks' logits are divided by it before they are compared; above 1 shows what the teacher
             thinks of the less likely answers.
         share: of the loss that is the teacher's, in (0, 1]; the labels have the rest.
     """
 
-    teacher: Path
+    teacher: tuple[Path, ...] = Field(min_length=1)
     temperature: float = Field(default=3.0, gt=0)
     share: float = Field(default=0.5, gt=0, le=1)
+
+    @field_validator("teacher", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        """One teacher may be written without a list."""
+        return (value,) if isinstance(value, (str, Path)) else value

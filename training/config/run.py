@@ -131,7 +131,14 @@ class RunConfig(Section):
         """What the network takes."""
         task = self.resolve_task()
         size = self.image_size
-        return InputSpec(height=size, width=size, channels=task.channels, modalities=task.modalities)  # type: ignore[arg-type]
+        return InputSpec(
+            height=size,
+            width=size,
+            channels=task.channels,  # type: ignore[arg-type]
+            modalities=task.modalities,
+            body_parts=task.body_parts,
+            views=task.views,
+        )
 
     @classmethod
     def load(cls, path: Path, overrides: list[str] | None = None) -> RunConfig:

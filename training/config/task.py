@@ -17,6 +17,7 @@ class TaskDefinition(Section):
     labels: tuple[str, ...]
     kind: Kind
     modalities: tuple[str, ...] = ()
+    body_parts: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     series: bool = False
     uncertain: bool = False

@@ -71,13 +71,20 @@ def resolve_paths(values: dict[str, Any], base: Path) -> None:
 
 
 def _resolve(values: dict[str, Any], key: str, base: Path) -> None:
-    text = values.get(key)
-    if not isinstance(text, str) or text.startswith("bundle:"):
-        return
+    value = values.get(key)
+    if isinstance(value, str):
+        values[key] = _resolved(key, value, base)
+    elif isinstance(value, list):
+        values[key] = [_resolved(key, text, base) if isinstance(text, str) else text for text in value]
+
+
+def _resolved(key: str, text: str, base: Path) -> str:
+    if text.startswith("bundle:"):
+        return text
     filled = os.path.expanduser(os.path.expandvars(text))
     if missing := re.search(r"\$\{?(\w+)", filled):
         raise errors.BadConfig(
             f"{key} = {text!r} needs the environment variable {missing[1]}, which is not set. "
             f"Set it, or give --set {key}=PATH."
         )
-    values[key] = str(Path(os.path.normpath(base / filled)))
+    return str(Path(os.path.normpath(base / filled)))

@@ -164,11 +164,11 @@ def test_health_is_asked_where_it_is_offered():
 
 
 def test_the_embedded_server_takes_the_flags_but_for_those_of_gpus_and_profilers():
-    from serving.modelserver.options import REFUSED, Options
+    from serving.modelserver.options import Options
 
     known = {field.name for field in dataclasses.fields(Options)}
-    assert flags(overlay("gpu")).keys() <= known | set(REFUSED) | TENSORFLOW_SERVING_ALONE
-    assert flags(overlay("cpu")).keys() - known <= {"enable_profiler"} | TENSORFLOW_SERVING_ALONE
+    assert flags(overlay("gpu")).keys() - known == TENSORFLOW_SERVING_ALONE
+    assert flags(overlay("cpu")).keys() - known == {"enable_profiler"}
 
 
 @pytest.mark.parametrize("kind", OVERLAYS)

@@ -17,21 +17,19 @@ PROMETHEUS, GRAFANA = DEPLOY / "prometheus", DEPLOY / "grafana"
 DASHBOARDS = sorted((GRAFANA / "dashboards").glob("*.json"))
 # Prometheus' own, and those of prometheus-client's ProcessCollector.
 STANDARD = {"up", "process_resident_memory_bytes"}
-# TensorFlow Serving's, as its sources name them (slashes become colons on the page, see util/prometheus_exporter.cc):
-# servables/tensorflow/util.cc, batching/batching_session.cc, servables/tensorflow/saved_model_warmup_util.cc, and
-# TensorFlow's cc/saved_model/loader.cc.
-COUNTERS = (
-    ":tensorflow:serving:request_count",
-    ":tensorflow:serving:batching_session:wrapped_run_count",
-    ":tensorflow:cc:saved_model:load_attempt_count",
-)
-HISTOGRAMS = (
-    ":tensorflow:serving:request_latency",
-    ":tensorflow:serving:runtime_latency",
-    ":tensorflow:serving:model_warmup_latency",
-    ":tensorflow:serving:batching_session:queuing_latency",
-)
-SERVING = {*COUNTERS, *(f"{name}_{part}" for name in HISTOGRAMS for part in ("bucket", "sum", "count"))}
+# TensorFlow's own, beside TensorFlow Serving's, on the same page (cc/saved_model/loader.cc).
+LOADER = {":tensorflow:cc:saved_model:load_attempt_count": {"model_path", "status"}}
+
+
+def of_the_model_server() -> dict[str, set[str]]:
+    """Name -> labels, as the embedded server has them from TensorFlow Serving's sources."""
+    from serving.modelserver.metrics import KINDS
+
+    found = {name: set(kind.labels) for name, kind in KINDS.items() if not kind.limits}
+    for name, kind in KINDS.items():
+        if kind.limits:
+            found |= {f"{name}_{part}": {*kind.labels, "le"} for part in ("bucket", "sum", "count")}
+    return found | LOADER
 
 
 def plain(query: str) -> str:
@@ -77,7 +75,7 @@ def alerts() -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda path: path.stem)
 def test_a_dashboard_asks_only_for_metrics_that_there_are(dashboard):
-    known = of_the_gateway() | SERVING | STANDARD
+    known = of_the_gateway() | of_the_model_server().keys() | STANDARD
     for query in queries(dashboard):
         assert names(query), query
         assert names(query) <= known, query
@@ -107,36 +105,43 @@ def test_a_dashboard_is_whole(dashboard):
     for variable in board["templating"]["list"]:
         assert f"${variable['name']}" in json.dumps(board["panels"])
         metric = re.findall(r"label_values\(([\w:]+), \w+\)", variable["definition"])[0]
-        assert metric in of_the_gateway() | SERVING
+        assert metric in of_the_gateway() | of_the_model_server().keys()
 
 
 @pytest.mark.parametrize("rule", alerts(), ids=lambda rule: rule["alert"])
 def test_an_alert_is_about_metrics_and_labels_that_there_are(rule):
-    assert names(rule["expr"]) <= of_the_gateway() | SERVING | STANDARD
+    assert names(rule["expr"]) <= of_the_gateway() | of_the_model_server().keys() | STANDARD
     assert rule["labels"]["severity"] in ("warning", "critical")
     grouped = set(re.findall(r"by \(([\w, ]+)\)", rule["expr"])) | {"instance"}
     known = {label.strip() for group in grouped for label in group.split(",")}
     assert set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])) <= known
 
 
-def test_the_labels_asked_for_are_those_that_the_gateway_gives():
+def test_the_labels_asked_for_are_those_that_there_are():
+    given = of_the_gateways_labels() | of_the_model_server()
+    asked = [query for board in DASHBOARDS for query in queries(board)] + [rule["expr"] for rule in alerts()]
+    for query in asked:
+        labels = {label.strip() for group in re.findall(r"by \(([\w, ]+)\)", query) for label in group.split(",")}
+        for selector in (found for found in selectors(query) if found.name not in STANDARD):
+            wanted = {matcher.name for matcher in selector.matchers.matchers} | (
+                labels if len(names(query)) == 1 else set()
+            )
+            assert wanted <= given[selector.name] | {"job", "instance"}, query
+
+
+def of_the_gateways_labels() -> dict[str, set[str]]:
+    """Name -> labels, of a gateway that has answered and refused a call."""
+    import grpc
+
     from serving.metrics import Metrics
 
     metrics = Metrics()
-    import grpc
-
     metrics.called("Analyze", "m", grpc.StatusCode.INVALID_ARGUMENT, 0.1, "BLANK")
     metrics.asked("m", "analyze", grpc.StatusCode.OK, 0.1)
     metrics.show_ready({"m/1": True, "m": True})
     with metrics.in_flight("Analyze"):
-        samples = [s for family in metrics.registry.collect() for s in family.samples]
-    given = {sample.name: sample.labels.keys() for sample in samples}
-    asked = [query for board in DASHBOARDS for query in queries(board)] + [rule["expr"] for rule in alerts()]
-    for query in asked:
-        for selector in selectors(query):
-            if selector.name.startswith("kerascope_"):
-                wanted = {matcher.name for matcher in selector.matchers.matchers} - {"job"}
-                assert wanted <= given[selector.name], query
+        samples = [sample for family in metrics.registry.collect() for sample in family.samples]
+    return {sample.name: set(sample.labels) for sample in samples}
 
 
 def test_prometheus_asks_services_that_there_are_at_ports_that_they_have():

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -85,31 +83,6 @@ def test_bundles_warmed_for_other_sizes_are_batched_by_those_they_share():
     assert common_sizes({"a": (1, 2, 4, 8), "b": (4, 1, 16)}) == (1, 4)
     with pytest.raises(errors.BadBundle, match="a: 1, 2; b: none"):
         common_sizes({"a": (1, 2), "b": ()})
-
-
-def test_the_embedded_server_serves_what_was_rendered(bundles, tmp_path):
-    from serving.deploy.control import Control
-    from serving.modelserver.options import Options
-    from serving.modelserver.server import create_server
-
-    file = render(bundles, tmp_path, names=[TINY], canary={TINY: 1}) / "tfserving" / "models.config"
-    file.write_text(file.read_text().replace("/models/", f"{bundles}/"))
-    options = Options(
-        port=0,
-        model_config_file=str(file),
-        enable_batching=True,
-        batching_parameters_file=str(file.parent / "batching.config"),
-        allow_version_labels_for_unavailable_models=True,
-    )
-    server = create_server(options)
-    server.start()
-    try:
-        with closing(Control(f"localhost:{server.port}")) as control:
-            for version in (1, 3):
-                control.wait_for(TINY, version, time.monotonic() + 120)
-            assert control.labels(TINY, ("stable", "canary", "previous")) == {"stable": 3, "canary": 1}
-    finally:
-        server.stop(0)
 
 
 def test_the_overlays_can_be_built_from_the_folder_alone(bundles, tmp_path):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dashboard.i18n import _, n_
 from zoo import errors
 from zoo.cards import Interval, ModelCard
 from zoo.errors import Reason
@@ -14,13 +15,13 @@ from zoo.results import Analysis, Finding, Method, Verdict
 ORDER = {Verdict.PRESENT: 0, Verdict.NOT_SURE: 1, Verdict.UNRATED: 2, Verdict.ABSENT: 3}
 
 VERDICTS = {
-    Verdict.PRESENT: "Present",
-    Verdict.NOT_SURE: "Not sure",
-    Verdict.UNRATED: "Not rated",
-    Verdict.ABSENT: "Absent",
+    Verdict.PRESENT: n_("Present"),
+    Verdict.NOT_SURE: n_("Not sure"),
+    Verdict.UNRATED: n_("Not rated"),
+    Verdict.ABSENT: n_("Absent"),
 }
 # Of answers that exclude each other one cannot say "normal: present".
-EXCLUSIVE_VERDICTS = VERDICTS | {Verdict.PRESENT: "Supported", Verdict.ABSENT: "Not supported"}
+EXCLUSIVE_VERDICTS = VERDICTS | {Verdict.PRESENT: n_("Supported"), Verdict.ABSENT: n_("Not supported")}
 
 METHODS = {
     Method.GRAD_CAM: "Grad-CAM",
@@ -36,8 +37,15 @@ METHODS = {
     Method.OCCLUSION: "Occlusion",
 }
 
-BELOW = "This finding is below its operating point: a map of something absent misleads."
-NOT_AN_OUTLINE = "It shows where the model looked. It is not an outline of anything."
+BELOW = n_("This finding is below its operating point: a map of something absent misleads.")
+NOT_AN_OUTLINE = n_("It shows where the model looked. It is not an outline of anything.")
+
+
+# The nine places of `zoo.results.Finding.place`, to be translated.
+PLACES = (
+    *(n_("upper left"), n_("upper centre"), n_("upper right"), n_("middle left"), n_("centre"), n_("middle right")),
+    *(n_("lower left"), n_("lower centre"), n_("lower right")),
+)
 
 
 def spoken(label: str) -> str:
@@ -48,7 +56,7 @@ def spoken(label: str) -> str:
 
 def verdict(finding: Finding, *, exclusive: bool) -> str:
     """A finding's verdict in words: "Present", or "Supported" where the answers exclude each other."""
-    return (EXCLUSIVE_VERDICTS if exclusive else VERDICTS)[finding.verdict]
+    return _((EXCLUSIVE_VERDICTS if exclusive else VERDICTS)[finding.verdict])
 
 
 def percent(probability: float) -> str:
@@ -61,10 +69,10 @@ def percent(probability: float) -> str:
 def measured(interval: Interval | None) -> str:
     """A measured number with its 95 % interval, "0.91 (0.85 to 0.95)"; "not measured" where there is none."""
     if interval is None or interval.value is None:
-        return "not measured"
+        return _("not measured")
     if interval.low is None or interval.high is None:
         return f"{interval.value:.2f}"
-    return f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    return _("{value:.2f} ({low:.2f} to {high:.2f})").format(value=interval.value, low=interval.low, high=interval.high)
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
@@ -83,9 +91,9 @@ def headline(analysis: Analysis, card: ModelCard) -> str:
     if card.kind.exclusive:
         return _most_likely(max(analysis.findings, key=lambda finding: finding.probability))
     said = [
-        _listed("The model finds", analysis, Verdict.PRESENT),
-        _listed("It is not sure about", analysis, Verdict.NOT_SURE),
-        _listed("No operating point has been set for", analysis, Verdict.UNRATED),
+        _listed(_("The model finds {findings}."), analysis, Verdict.PRESENT),
+        _listed(_("It is not sure about {findings}."), analysis, Verdict.NOT_SURE),
+        _listed(_("No operating point has been set for {findings}."), analysis, Verdict.UNRATED),
     ]
     if absent := [f for f in analysis.findings if f.verdict is Verdict.ABSENT]:
         said.append(_absent(absent, analysis))
@@ -94,28 +102,66 @@ def headline(analysis: Analysis, card: ModelCard) -> str:
 
 def _most_likely(best: Finding) -> str:
     meaning = {
-        Verdict.PRESENT: "It lies above its operating point.",
-        Verdict.NOT_SURE: "The model is not sure: it lies in the zone around its operating point.",
-        Verdict.ABSENT: "But it lies below its operating point: no answer is supported.",
-        Verdict.UNRATED: "No operating point has been set for it.",
+        Verdict.PRESENT: _("It lies above its operating point."),
+        Verdict.NOT_SURE: _("The model is not sure: it lies in the zone around its operating point."),
+        Verdict.ABSENT: _("But it lies below its operating point: no answer is supported."),
+        Verdict.UNRATED: _("No operating point has been set for it."),
     }
-    return f"Most likely: {spoken(best.label).lower()} ({percent(best.probability)}). {meaning[best.verdict]}"
+    likely = _("Most likely: {finding} ({percent}).")
+    return (
+        likely.format(finding=spoken(best.label).lower(), percent=percent(best.probability))
+        + f" {meaning[best.verdict]}"
+    )
 
 
-def _listed(opening: str, analysis: Analysis, wanted: Verdict) -> str:
+def _listed(sentence: str, analysis: Analysis, wanted: Verdict) -> str:
     names = [spoken(f.label).lower() for f in in_order(analysis.findings) if f.verdict is wanted]
-    if not names:
-        return ""
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"{opening} {listed}."
+    return sentence.format(findings=enumerated(names)) if names else ""
+
+
+def enumerated(names: list[str]) -> str:
+    """ "a, b and c"."""
+    return names[0] if len(names) == 1 else _("{first} and {last}").format(first=", ".join(names[:-1]), last=names[-1])
 
 
 def _absent(absent: list[Finding], analysis: Analysis) -> str:
     if len(absent) < len(analysis.findings):
-        return "Anything else it looks for is below its operating point."
+        return _("Anything else it looks for is below its operating point.")
     if len(absent) == 1:
-        return f"The model finds no {spoken(absent[0].label).lower()}: it is below its operating point."
-    return f"The model finds none of the {len(absent)} things it looks for: each is below its operating point."
+        name = spoken(absent[0].label).lower()
+        return _("The model finds no {finding}: it is below its operating point.").format(finding=name)
+    return _("The model finds none of the {count} things it looks for: each is below its operating point.").format(
+        count=len(absent)
+    )
+
+
+def warnings(analysis: Analysis, card: ModelCard, others: Iterable[Analysis]) -> list[str]:
+    """What must be known before the answer is read.
+
+    Args:
+        analysis: the answer.
+        card: its model's.
+        others: what other models and versions said of the same picture.
+    """
+    said = []
+    if card.input.modalities and not analysis.image.modality:
+        modalities = ", ".join(card.input.modalities)
+        told = _("The file does not say its modality, so nothing held it against what this model reads: {modalities}.")
+        said.append(told.format(modalities=modalities))
+    for other in others:
+        if labels := disagreements(analysis, other):
+            told = _("{model}, version {version}, says the opposite of: {findings}. Look for yourself.")
+            names = enumerated([spoken(label).lower() for label in labels])
+            made = other.provenance
+            said.append(told.format(model=made.model, version=made.version, findings=names))
+    return said
+
+
+def disagreements(analysis: Analysis, other: Analysis) -> list[str]:
+    """The labels that one of two models finds present and the other absent."""
+    opposite = {Verdict.PRESENT: Verdict.ABSENT, Verdict.ABSENT: Verdict.PRESENT}
+    said = {finding.label: finding.verdict for finding in other.findings}
+    return [f.label for f in analysis.findings if f.label in said and said[f.label] is opposite.get(f.verdict)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,53 +187,76 @@ class Trouble:
 
 # Reason: (what is expected, what to do where the message does not say).
 REFUSALS: dict[Reason, tuple[str, str]] = {
-    Reason.EMPTY: ("A file with a picture in it.", "Export the picture again and send it."),
-    Reason.NOT_AN_IMAGE: ("A DICOM, PNG or JPEG file.", "Export the picture in one of these and send it again."),
-    Reason.DAMAGED: ("A whole, undamaged file.", "Export the picture again; the file may have been cut short."),
-    Reason.TOO_LARGE: ("One picture within the size limit.", "Send one picture, not a whole series."),
-    Reason.TOO_SMALL: ("A picture at its original size.", "Send the original, not a thumbnail."),
-    Reason.UNREADABLE_TRANSFER_SYNTAX: (
-        "An uncompressed DICOM file, or one in a common compression.",
-        "Export the picture uncompressed (Explicit VR Little Endian).",
+    Reason.EMPTY: (n_("A file with a picture in it."), n_("Export the picture again and send it.")),
+    Reason.NOT_AN_IMAGE: (
+        n_("A DICOM, PNG or JPEG file."),
+        n_("Export the picture in one of these and send it again."),
     ),
-    Reason.UNSUPPORTED_PIXELS: ("Grey or RGB pixels.", "Export the picture as plain grey or RGB."),
-    Reason.MULTIPLE_FRAMES: ("A single frame.", "Choose one frame of the series and send that."),
-    Reason.WRONG_MODALITY: ("A picture of the modality this model was made for.", "Choose a question for it."),
-    Reason.WRONG_BODY_PART: ("A picture of the body part this model was made for.", "Choose a question for it."),
-    Reason.WRONG_VIEW: ("The view this model was made for.", "Send that view, or choose another question."),
-    Reason.WRONG_SHAPE: ("A picture of about the usual shape.", "Send one picture, neither a strip nor a collage."),
-    Reason.COLOUR: ("A grey picture.", "Send the original, not a photograph of a screen."),
-    Reason.BLANK: ("A picture with something in it.", "Check the exposure and the window, and send it again."),
+    Reason.DAMAGED: (n_("A whole, undamaged file."), n_("Export the picture again; the file may have been cut short.")),
+    Reason.TOO_LARGE: (n_("One picture within the size limit."), n_("Send one picture, not a whole series.")),
+    Reason.TOO_SMALL: (n_("A picture at its original size."), n_("Send the original, not a thumbnail.")),
+    Reason.UNREADABLE_TRANSFER_SYNTAX: (
+        n_("An uncompressed DICOM file, or one in a common compression."),
+        n_("Export the picture uncompressed (Explicit VR Little Endian)."),
+    ),
+    Reason.UNSUPPORTED_PIXELS: (n_("Grey or RGB pixels."), n_("Export the picture as plain grey or RGB.")),
+    Reason.MULTIPLE_FRAMES: (n_("A single frame."), n_("Choose one frame of the series and send that.")),
+    Reason.WRONG_MODALITY: (n_("A picture of the modality this model was made for."), n_("Choose a question for it.")),
+    Reason.WRONG_BODY_PART: (
+        n_("A picture of the body part this model was made for."),
+        n_("Choose a question for it."),
+    ),
+    Reason.WRONG_VIEW: (n_("The view this model was made for."), n_("Send that view, or choose another question.")),
+    Reason.WRONG_SHAPE: (
+        n_("A picture of about the usual shape."),
+        n_("Send one picture, neither a strip nor a collage."),
+    ),
+    Reason.COLOUR: (n_("A grey picture."), n_("Send the original, not a photograph of a screen.")),
+    Reason.BLANK: (n_("A picture with something in it."), n_("Check the exposure and the window, and send it again.")),
+    Reason.SATURATED: (
+        n_("A picture with shades of grey."),
+        n_("Check the exposure and the window, and send it again."),
+    ),
+    Reason.INVERTED: (
+        n_("Black where nothing was in the beam."),
+        n_("Send the original, not a picture turned to its negative."),
+    ),
+    Reason.TOO_FEW_BITS: (n_("A picture of 256 shades or more."), n_("Send the original, not a drawing or a mask.")),
     Reason.OUT_OF_DISTRIBUTION: (
-        "A picture like those the model learnt from.",
-        "Check that it is of the kind the question names; do not rely on this model for it.",
+        n_("A picture like those the model learnt from."),
+        n_("Check that it is of the kind the question names; do not rely on this model for it."),
     ),
 }
 
 # Error: (title, what was expected, what to do, whether it may pass by itself).
 TROUBLES: dict[type[errors.KerascopeError], tuple[str, str, str, bool]] = {
     errors.ModelNotReady: (
-        "No answer for now",
-        "A running gateway and model server.",
-        "Nothing: this page keeps trying and goes on by itself. If it lasts, ask whoever runs the gateway.",
+        n_("No answer for now"),
+        n_("A running gateway and model server."),
+        n_("Nothing: this page keeps trying and goes on by itself. If it lasts, ask whoever runs the gateway."),
         True,
     ),
-    errors.BackendTimeout: ("The answer took too long", "An answer in time.", "Try again in a moment.", True),
+    errors.BackendTimeout: (
+        n_("The answer took too long"),
+        n_("An answer in time."),
+        n_("Try again in a moment."),
+        True,
+    ),
     errors.UnknownModel: (
-        "This model is not served any more",
-        "A model of the list.",
-        "Choose another question.",
+        n_("This model is not served any more"),
+        n_("A model of the list."),
+        n_("Choose another question."),
         False,
     ),
-    errors.BadRequest: ("This cannot be asked", "", "Choose something else.", False),
+    errors.BadRequest: (n_("This cannot be asked"), "", n_("Choose something else."), False),
     errors.InternalError: (
-        "Something went wrong at the gateway",
+        n_("Something went wrong at the gateway"),
         "",
-        "Try again; if it happens twice, report the reference.",
+        n_("Try again; if it happens twice, report the reference."),
         True,
     ),
 }
-OTHER = ("Something is wrong with this installation", "", "Ask whoever runs the gateway.", False)
+OTHER = (n_("Something is wrong with this installation"), "", n_("Ask whoever runs the gateway."), False)
 
 
 def trouble(error: errors.KerascopeError) -> Trouble:
@@ -196,12 +265,25 @@ def trouble(error: errors.KerascopeError) -> Trouble:
     if isinstance(error, (errors.BadImage, errors.ImageRefused)):
         read = isinstance(error, errors.ImageRefused)
         expected, action = REFUSALS[error.reason]
-        title = "This picture is not for this model" if read else "This file could not be read as a picture"
-        return Trouble(title=title, code=error.reason.value, found=found, expected=expected, action=advice or action)
+        title = _("This picture is not for this model") if read else _("This file could not be read as a picture")
+        return Trouble(
+            title=title, code=error.reason.value, found=found, expected=_(expected), action=advice or _(action)
+        )
     title, expected, action, passes = TROUBLES.get(type(error), OTHER)
     return Trouble(
-        title=title, code=type(error).__name__, found=str(error), expected=expected, action=action, passes=passes
+        title=_(title),
+        code=type(error).__name__,
+        found=str(error),
+        expected=_(expected) if expected else "",
+        action=_(action),
+        passes=passes,
     )
+
+
+def refused(reason: str, detail: str) -> Trouble:
+    """A refusal as the store tells of it."""
+    known = reason in Reason.__members__
+    return trouble(errors.ImageRefused(detail, Reason[reason]) if known else errors.BadRequest(detail))
 
 
 def _split(message: str) -> tuple[str, str]:

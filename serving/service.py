@@ -112,7 +112,7 @@ class Service:
         digest = self._hashing.submit(_sha256, data)  # while the model works and this process would only wait
         asked = time.perf_counter()
         limit = _limit(timeout_s, self._settings.request_timeout_s, started)
-        raw = self._server.analyze(card, prepared.pixels, timeout_s=limit, embedding=embedding)
+        raw = self._ask(card, prepared.pixels, limit, embedding)
         ended = time.perf_counter()
         return Analysis(
             findings=findings(card, raw),
@@ -124,7 +124,7 @@ class Service:
                 model_ms=1e3 * (ended - asked),
                 total_ms=1e3 * (time.perf_counter() - started),
             ),
-            embedding=raw.embedding,
+            embedding=raw.embedding if embedding else None,
             notice=card.notice,
         )
 
@@ -189,12 +189,22 @@ class Service:
         decoded = time.perf_counter()
         gate.check(image, card.input)
         pixels = preprocess(image, card.input)
+        gate.check_pixels(pixels, card.reference_embedding)
         done = time.perf_counter()
         return _Prepared(image, pixels, 1e3 * (decoded - begun), 1e3 * (done - decoded))
 
+    def _ask(self, card: ModelCard, pixels: Pixels, timeout_s: float, embedding: bool = False) -> RawAnalysis:
+        """The model's answer, unless its own features place the picture outside what it learnt from."""
+        reference = card.reference_embedding
+        gated = reference is not None and reference.limit is not None
+        raw = self._server.analyze(card, pixels, timeout_s=timeout_s, embedding=embedding or gated)
+        if raw.embedding is not None:
+            gate.check_embedding(raw.embedding, reference)
+        return raw
+
     def _most_probable(self, card: ModelCard, pixels: Pixels, timeout_s: float) -> int:
         limit = min(timeout_s, self._settings.request_timeout_s)
-        return int(np.argmax(self._server.analyze(card, pixels, timeout_s=limit).probability))
+        return int(np.argmax(self._ask(card, pixels, limit).probability))
 
     def _provenance(self, card: ModelCard, image_sha256: str) -> Provenance:
         return Provenance(

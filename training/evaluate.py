@@ -18,11 +18,12 @@ from training.operating import Choice, Rule
 from training.outputs import Network
 from training.pipeline import Pixels
 from training.predictions import FILES, Predictions
+from training.reference import reference
 from training.runs import Run
 from training.summary import SEED, Measured, Seen
 from zoo import errors
 from zoo.bundles import sha256_of
-from zoo.cards import Calibration, ReferenceEmbedding
+from zoo.cards import Calibration
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -113,7 +114,7 @@ def measure(run: Run, console: Console, prevalence: dict[str, float] | None = No
         task=run.task.name,
         model_sha256=_digest(run),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        reference_embedding=reference(said["train"].embedding),
+        reference_embedding=reference(said, pixels),
         predictive_values=clinical.predictive_values(predictions["test"], prevalence or {}),
         **_with_subgroups(summary.numbers(seen, fitted, choices), predictions["test"], seen),
     )
@@ -125,16 +126,6 @@ def _with_subgroups(numbers: dict[str, Any], answers: Predictions, seen: Seen) -
     found = subgroups.subgroups(answers, seen.test.frame, seen.task)
     cautions = (*numbers["cautions"], *subgroups.cautions(found, numbers["macro_auroc"]))
     return numbers | {"subgroups": found, "cautions": cautions}
-
-
-def reference(embedding: FloatArray) -> ReferenceEmbedding:
-    """Mean and standard deviation (divided by N) of the pooled features [N, K] of the training split."""
-    centre, spread = embedding.mean(axis=0, dtype=np.float64), embedding.std(axis=0, dtype=np.float64)
-    return ReferenceEmbedding(
-        mean=tuple(np.round(centre, 6).tolist()),
-        standard_deviation=tuple(np.round(spread, 6).tolist()),
-        images=len(embedding),
-    )
 
 
 def _batches(pixels: Pixels, size: int, name: str, console: Console) -> Iterator[Pixels]:

@@ -102,6 +102,8 @@ def task_of(card: ModelCard) -> Task:
         labels=card.label_names,
         kind=card.kind,
         modalities=card.input.modalities,
+        body_parts=card.input.body_parts,
+        views=card.input.views,
         channels=card.input.channels,
         negative=card.negative,
         not_for=card.not_for,

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from zoo import errors
 from zoo.measures import Baseline, Interval, Record, Subgroup
+from zoo.reference import ReferenceEmbedding
 from zoo.reliability import MethodReliability
 from zoo.tasks import Kind
 
@@ -25,6 +26,8 @@ class InputSpec(Record):
         width: columns, in pixels.
         channels: 1 (grey) or 3 (RGB).
         modalities: DICOM Modality (0008,0060) values accepted; empty accepts any.
+        body_parts: DICOM BodyPartExamined (0018,0015) values accepted; likewise.
+        views: DICOM ViewPosition (0018,5101) values accepted; likewise.
         aspect_ratio: smallest and largest width / height accepted; beyond, stretching would distort.
     """
 
@@ -32,6 +35,8 @@ class InputSpec(Record):
     width: int = Field(gt=0)
     channels: Literal[1, 3]
     modalities: tuple[str, ...] = ()
+    body_parts: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
     aspect_ratio: tuple[float, float] = (0.4, 2.5)
 
 
@@ -144,20 +149,6 @@ class Training(Record):
     probe_score: float | None = None
     score: float | None = None
     score_name: str = ""
-
-
-class ReferenceEmbedding(Record):
-    """Where the training images lie in the embedding, for the out-of-distribution gate.
-
-    Attributes:
-        mean: per dimension, over the training split.
-        standard_deviation: the same.
-        images: how many images these are of.
-    """
-
-    mean: tuple[float, ...]
-    standard_deviation: tuple[float, ...]
-    images: int
 
 
 class ModelCard(Record):

@@ -42,6 +42,9 @@ class Reason(str, Enum):
     WRONG_SHAPE = "WRONG_SHAPE"
     COLOUR = "COLOUR"
     BLANK = "BLANK"
+    SATURATED = "SATURATED"
+    INVERTED = "INVERTED"
+    TOO_FEW_BITS = "TOO_FEW_BITS"
     OUT_OF_DISTRIBUTION = "OUT_OF_DISTRIBUTION"
 
 
@@ -62,7 +65,8 @@ class BadImage(_Turned):
 
 
 class ImageRefused(_Turned):
-    """The picture is readable but not one this model was made for: modality, shape, colour, blank."""
+    """The picture is readable but not one this model was made for: modality, view, shape, blank, or unlike
+    every picture it learnt from."""
 
 
 class BadRequest(KerascopeError):

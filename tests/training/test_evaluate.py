@@ -145,6 +145,9 @@ def test_the_reference_embedding_is_of_the_training_split(evaluated):
     assert found.images == len(pooled)
     np.testing.assert_allclose(found.mean, pooled.mean(axis=0), atol=1e-4)
     np.testing.assert_allclose(found.standard_deviation, pooled.std(axis=0), atol=1e-4)
+    assert found.validation_images == len(evaluated.split("val"))
+    assert found.test_images == len(evaluated.split("test"))
+    assert (found.distance(pooled) <= found.limit).mean() > 0.95
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from zoo.tasks import codes
 from zoo.tasks.task import Kind, Task
 
 RADIOGRAPH = ("CR", "DX")
+CHEST = ("CHEST",)
 FRONTAL = ("PA", "AP")
 
 CHEST_FINDINGS = Task(
@@ -35,6 +36,7 @@ CHEST_FINDINGS = Task(
     ),
     kind=Kind.MULTILABEL,
     modalities=RADIOGRAPH,
+    body_parts=CHEST,
     views=FRONTAL,
     not_for="diagnosis, treatment or triage of patients; lateral views; labels were read from reports by a program",
     codes={
@@ -75,6 +77,7 @@ CHEXPERT = Task(
     ),
     kind=Kind.MULTILABEL,
     modalities=RADIOGRAPH,
+    body_parts=CHEST,
     views=("PA", "AP", "LL"),
     uncertain=True,
     not_for="diagnosis, treatment or triage of patients; labels were read from reports by a program",
@@ -96,6 +99,7 @@ CHEST_COVID = Task(
     labels=("Covid-19", "No_findings", "Pneumonia"),
     kind=Kind.MULTICLASS,
     modalities=RADIOGRAPH,
+    body_parts=CHEST,
     views=FRONTAL,
     negative="No_findings",
     not_for="diagnosis, treatment or triage of patients; children; lateral views",
@@ -108,6 +112,7 @@ PNEUMONIA = Task(
     labels=("pneumonia",),
     kind=Kind.BINARY,
     modalities=RADIOGRAPH,
+    body_parts=CHEST,
     views=FRONTAL,
     not_for="diagnosis, treatment or triage of patients; adults; lateral views",
     codes={"pneumonia": codes.PNEUMONIA},
@@ -119,6 +124,7 @@ TUBERCULOSIS = Task(
     labels=("tuberculosis",),
     kind=Kind.BINARY,
     modalities=RADIOGRAPH,
+    body_parts=CHEST,
     views=FRONTAL,
     not_for="diagnosis, treatment or triage of patients; lateral views; telling active from healed disease",
     codes={"tuberculosis": codes.TUBERCULOSIS},

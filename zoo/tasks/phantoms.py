@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.tasks.chest import RADIOGRAPH
+from zoo.tasks.chest import CHEST, RADIOGRAPH
 from zoo.tasks.task import Kind, Task
 
 PHANTOM_CHEST = Task(
@@ -11,5 +11,6 @@ PHANTOM_CHEST = Task(
     labels=("nodule", "consolidation", "effusion", "cardiomegaly", "pneumothorax"),
     kind=Kind.MULTILABEL,
     modalities=RADIOGRAPH,
+    body_parts=CHEST,
     not_for="any patient: the model has seen no patient, only generated pictures",
 )

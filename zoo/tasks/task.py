@@ -54,6 +54,7 @@ class Task:
         labels: one name per output unit, in output order.
         kind: how the labels relate.
         modalities: DICOM Modality (0008,0060) values the question is about (PS3.3 C.7.3.1.1.1).
+        body_parts: DICOM Body Part Examined (0018,0015) values the question is about (PS3.16 annex L).
         views: DICOM View Position (0018,5101) values the question is about, for mammograms the short names of PS3.16
             CID 4014; several where a study has several, each answered by itself. The manifest's column `view`.
         series: whether the labels are of a whole series, not of each of its pictures; it is named in the manifest's
@@ -79,6 +80,7 @@ class Task:
     labels: tuple[str, ...]
     kind: Kind
     modalities: tuple[str, ...] = ()
+    body_parts: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     series: bool = False
     uncertain: bool = False

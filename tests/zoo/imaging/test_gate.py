@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from zoo import errors
 from zoo.cards import InputSpec
 from zoo.errors import Reason
-from zoo.imaging.gate import check
+from zoo.imaging.gate import check, check_embedding, check_pixels
 from zoo.imaging.image import Image
+from zoo.reference import ReferenceEmbedding
 
 CHEST = InputSpec(height=160, width=160, channels=1, modalities=("CR", "DX"))
 NOISE = np.random.default_rng(0).integers(0, 256, (200, 200), dtype=np.uint8)
@@ -64,3 +67,115 @@ def test_what_is_no_modality_is_not_quoted():
     with pytest.raises(errors.ImageRefused, match=r"Modality is none of") as caught:
         check(image(modality="DOE^JANE"), CHEST)
     assert "DOE" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["ANKLE", "Ankle left", "KNEE"])
+def test_another_part_of_the_body_is_refused_by_its_name(said):
+    chest = CHEST.model_copy(update={"body_parts": ("CHEST",)})
+    with pytest.raises(
+        errors.ImageRefused, match=r"Body Part Examined is (ANKLE|KNEE); this model reads CHEST"
+    ) as caught:
+        check(replace(image(), body_part=said), chest)
+    assert caught.value.reason is Reason.WRONG_BODY_PART
+
+
+@pytest.mark.parametrize("said", ["", "CHEST", "Thorax", "CHEST PA", "DOE^JANE", "PORTABLE"])
+def test_a_body_part_that_may_be_the_chest_is_let_through(said):
+    check(replace(image(), body_part=said), CHEST.model_copy(update={"body_parts": ("CHEST",)}))
+
+
+@pytest.mark.parametrize(("said", "named"), [("LL", "LL"), ("Lateral", "LL"), ("RL", "RL")])
+def test_a_lateral_is_refused_by_a_frontal_model(said, named):
+    with pytest.raises(errors.ImageRefused, match=rf"View Position is {named}; this model reads PA, AP") as caught:
+        check(replace(image(), view=said), CHEST.model_copy(update={"views": ("PA", "AP")}))
+    assert caught.value.reason is Reason.WRONG_VIEW
+
+
+@pytest.mark.parametrize("said", ["", "PA", "AP", "whatever"])
+def test_a_view_that_may_be_frontal_is_let_through(said):
+    check(replace(image(), view=said), CHEST.model_copy(update={"views": ("PA", "AP")}))
+
+
+def saturated(white: float, black: float) -> np.ndarray:
+    """Noise with a share of its rows white and another black."""
+    pixels = NOISE.clip(1, 254).copy()
+    pixels[: int(white * 200)] = 255
+    pixels[200 - int(black * 200) :] = 0
+    return pixels
+
+
+@pytest.mark.parametrize(("white", "black"), [(0.6, 0.0), (0.49, 0.5)])
+def test_a_saturated_picture_is_refused(white, black):
+    with pytest.raises(errors.ImageRefused, match=r"saturated: \d+% of it is pure white") as caught:
+        check(image(saturated(white, black)), CHEST)
+    assert caught.value.reason is Reason.SATURATED
+
+
+def test_a_slice_with_much_air_around_it_is_let_through():
+    check(image(saturated(0.03, 0.7)), CHEST)
+
+
+def test_a_picture_of_two_shades_by_its_file_is_refused():
+    with pytest.raises(errors.ImageRefused, match=r"1 bits per sample") as caught:
+        check(replace(image(), bits=1), CHEST)
+    assert caught.value.reason is Reason.TOO_FEW_BITS
+
+
+def test_the_shape_is_of_the_picture_as_shown_not_of_its_pixels():
+    narrow = NOISE[:, :60]  # 0.3 times as wide as high, but pixels are half as high as wide
+    with pytest.raises(errors.ImageRefused):
+        check(image(narrow), CHEST)
+    check(replace(image(narrow), pixel_aspect=0.5), CHEST)
+
+
+def reference(**limits: float) -> ReferenceEmbedding:
+    return ReferenceEmbedding(
+        mean=(1.0, 2.0, 3.0),
+        standard_deviation=(1.0, 2.0, 1.0),
+        images=100,
+        directions=((0.6, 0.8, 0.0),),
+        variances=(4.0,),
+        rest=0.5,
+        mean_picture=tuple(range(256)),
+        false_refusals=0.01,
+        **limits,
+    )
+
+
+def test_the_distance_worked_out_by_hand():
+    # (4, 2, 4) stands 3, 0 and 1 standard deviations off. Along (0.6, 0.8, 0): 1.8; its square over 4 is 0.81.
+    # Beside it: 9 + 0 + 1 - 3.24 = 6.76; over 0.5 that is 13.52. The root of (0.81 + 13.52) / 3 is 2.18556.
+    assert reference().distance(np.array([[4.0, 2.0, 4.0]]))[0] == pytest.approx(2.18556, abs=1e-5)
+
+
+def test_an_image_beyond_the_limit_is_refused_and_no_probability_is_said():
+    far = np.array([4.0, 2.0, 4.0])
+    check_embedding(far, reference(limit=2.2))
+    with pytest.raises(
+        errors.ImageRefused, match=r"unlike the 100 images .* 1.09 times .* 99% of their like"
+    ) as caught:
+        check_embedding(far, reference(limit=2.0))
+    assert caught.value.reason is Reason.OUT_OF_DISTRIBUTION
+    assert "probability" not in str(caught.value)
+
+
+def test_features_that_are_no_numbers_are_refused():
+    with pytest.raises(errors.ImageRefused):
+        check_embedding(np.array([np.nan, 2.0, 3.0]), reference(limit=2.0))
+
+
+def test_a_card_without_statistics_lets_every_image_through():
+    for old in (None, reference()):
+        check_embedding(np.array([1e9, 0.0, 0.0]), old)
+        check_pixels(np.zeros((32, 32, 1), np.uint8), old)
+
+
+def test_a_negative_of_what_the_model_knows_is_refused_and_the_picture_itself_is_not():
+    ramp = np.repeat(np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16), 4, 0), 4, 1)[..., None]
+    known = reference(likeness=0.8)
+    check_pixels(ramp, known)
+    check_pixels(np.repeat(ramp, 3, axis=-1), known)
+    with pytest.raises(errors.ImageRefused, match=r"is a negative") as caught:
+        check_pixels(255 - ramp, known)
+    assert caught.value.reason is Reason.INVERTED
+    check_pixels(np.random.default_rng(0).integers(0, 256, (64, 64, 1), dtype=np.uint8), known)  # unlike both

@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from serving.client import Client
 from zoo.bundles import Bundle
+from zoo.errors import ModelNotReady
 
 
 def free_port() -> int:
@@ -18,6 +21,46 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def model_server(bundle: Bundle, *flags: str) -> Iterator[str]:
+    """The embedded server on one bundle, with more flags; gives its address at once, see `answering`."""
+    port, base = free_port(), str(bundle.path.parent.resolve())
+    command = ("serve", "--model_name", bundle.name, "--model_base_path", base, "--port", str(port), *flags)
+    with running(_kerascope(*command)):
+        yield f"localhost:{port}"
+
+
+@contextmanager
+def running(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """A process that is ended at the end."""
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def answering(ask: Callable[[Any], object], picture: Any, timeout_s: float = 180) -> None:
+    """Asks until there is an answer.
+
+    Raises:
+        ModelNotReady: there was none in time.
+    """
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            ask(picture)
+            return
+        except ModelNotReady:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
 
 
 @contextmanager

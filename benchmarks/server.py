@@ -22,7 +22,7 @@ from serving.client import Client
 from serving.tfserving import OUTPUTS, array_of, predict_request
 
 BACKBONE = "mobilenetv2"
-SERVER_BAR = 1 / 0.90
+SERVER_BAR = 1 / 0.95
 GATEWAY_BAR = 1.5
 SIDE = 2048
 

@@ -1,0 +1,133 @@
+"""The embedded server under load: batching, waiting at 70 % load, and a new version while it is asked."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.asking import by_grpc, load_of
+from benchmarks.bundles import bundle
+from benchmarks.processes import answering, model_server
+from benchmarks.timing import Measured
+from serving.load import loops, targets
+from serving.load.measured import Measured as Load
+from zoo.bundles import Bundle
+from zoo.imaging.image import read
+from zoo.imaging.preprocess import preprocess
+
+BACKBONES = ("mobilenetv2", "densenet121")
+CLIENTS, BATCH, WAIT_US = 16, 16, 2000
+BATCHES = (1, 2, 4, 8, 16, 32)
+SECONDS, ROUNDS = 6.0, 3
+BATCHING = f"""max_batch_size {{ value: {BATCH} }}
+batch_timeout_micros {{ value: {WAIT_US} }}
+max_enqueued_batches {{ value: 64 }}
+num_batch_threads {{ value: 2 }}
+"""
+BATCHED_BAR, WAITING_BAR, SWAP_BAR = 1 / 0.95, 3.0, 2.0
+
+
+def pictures(made: Bundle) -> list[np.ndarray]:
+    """Generated pictures as the model takes them."""
+    return [preprocess(read(file), made.card.input) for file in targets.pictures(None)]
+
+
+def batching_flags(folder: Path) -> list[str]:
+    """Flags for `kerascope serve`, with the parameters written into a folder."""
+    (folder / "batching.config").write_text(BATCHING)
+    return ["--enable_batching", "--batching_parameters_file", str(folder / "batching.config")]
+
+
+def measure(registry: Path) -> Iterator[Measured]:
+    """Against the best that the SavedModel does in-process at any batch size; waiting and swap by themselves."""
+    with tempfile.TemporaryDirectory() as scratch:
+        flags = batching_flags(Path(scratch))
+        for backbone in BACKBONES:
+            made = bundle(backbone, registry)
+            with model_server(made, *flags) as address:
+                yield from _under_load(backbone, made, address)
+        yield from _swap(bundle(BACKBONES[0], registry), Path(scratch), flags)
+
+
+def _under_load(backbone: str, made: Bundle, address: str) -> Iterator[Measured]:
+    ask, images = load_of(by_grpc(address, made.card)), pictures(made)
+    answering(ask, images[0])
+    in_process = InProcess(made, images)
+    loops.closed(ask, images, clients=CLIENTS, seconds=2)  # every batch size has been met once
+    ours, best = [], []
+    for _ in range(ROUNDS):
+        ours.append(1e3 / loops.closed(ask, images, clients=CLIENTS, seconds=SECONDS).throughput)
+        best.append(in_process.best_ms())
+    ratio = statistics.median(mine / other for mine, other in zip(ours, best, strict=True))
+    name, peer = f"{CLIENTS} clients with batching, {backbone}, per answer", "SavedModel in-process, best batch"
+    yield Measured(name, peer, statistics.median(ours), statistics.median(best), ratio, BATCHED_BAR)
+    yield waiting(f"p99 at 70 % load, {backbone}", ask, images, 0.7 * 1e3 / statistics.median(ours))
+
+
+class InProcess:
+    """The SavedModel's `analyze` in this process, answers as arrays."""
+
+    def __init__(self, made: Bundle, images: Sequence[np.ndarray]) -> None:
+        self._loaded = tf.saved_model.load(str(made.path))
+        self._images = images
+        for batch in BATCHES:
+            self._ms(batch, 0.0)
+
+    def best_ms(self) -> float:
+        """Milliseconds a picture at the batch size that makes it least."""
+        return min(self._ms(batch, SECONDS / len(BATCHES)) for batch in BATCHES)
+
+    def _ms(self, batch: int, seconds: float) -> float:
+        pixels = np.stack([self._images[number % len(self._images)] for number in range(batch)])
+        analyze, began, done = self._loaded.signatures["analyze"], time.perf_counter(), 0
+        while not done or time.perf_counter() - began < seconds:
+            for tensor in analyze(image=tf.constant(pixels)).values():
+                tensor.numpy()
+            done += batch
+        return 1e3 * (time.perf_counter() - began) / done
+
+
+def waiting(name: str, ask: loops.Ask, images: Sequence[np.ndarray], rate: float) -> Measured:
+    """p99 by p50 of calls that come at random."""
+    found = loops.open_(ask, images, rate=rate, seconds=max(4 * SECONDS, 300 / rate), seed=0)
+    p50, p99 = found.percentile(50), found.percentile(99)
+    return Measured(name, f"p50, {rate:.0f} calls a second", p99, p50, p99 / p50, WAITING_BAR)
+
+
+def _swap(made: Bundle, scratch: Path, flags: Sequence[str]) -> Iterator[Measured]:
+    """Versions 2, 3 and 4 appear while calls come at 40 % of what the server can do; the older goes each time."""
+    copy = Bundle(scratch / made.name / "1")
+    shutil.copytree(made.path, copy.path)
+    with model_server(copy, *flags, "--file_system_poll_wait_seconds", "0.2") as address:
+        ask, images = load_of(by_grpc(address, made.card)), pictures(made)
+        answering(ask, images[0])
+        rate = 0.4 * loops.closed(ask, images, clients=CLIENTS, seconds=SECONDS).throughput
+        before = loops.open_(ask, images, rate=rate, seconds=4 * SECONDS, seed=0)
+        appear = threading.Thread(target=_appear, args=(copy, scratch))
+        appear.start()
+        during = loops.open_(ask, images, rate=rate, seconds=4 * SECONDS, seed=0)
+        appear.join()
+    yield _compared("version swap under load, p99", before, during)
+    failed = len(during.samples) - len(during.answered)
+    yield Measured("version swap under load, failed calls", "none allowed", failed, 0, failed, 0)
+
+
+def _appear(copy: Bundle, scratch: Path) -> None:
+    for version in (2, 3, 4):
+        hidden = scratch / copy.name / f".{version}"
+        shutil.copytree(copy.path, hidden)
+        hidden.rename(scratch / copy.name / str(version))
+        time.sleep(SECONDS)
+
+
+def _compared(name: str, before: Load, during: Load) -> Measured:
+    ms, peer_ms = during.percentile(99), before.percentile(99)
+    return Measured(name, "p99 before", ms, peer_ms, ms / peer_ms, SWAP_BAR)

@@ -30,6 +30,8 @@ LIGHT = [
     "zoo.imaging.overlay",
     "serving.client",
     "serving.predict",
+    "serving.hospital.node",
+    "serving.store.store",
     "serving.hospital.report",
     "serving.hospital.results.filing",
     "dashboard",
@@ -73,3 +75,8 @@ def test_what_a_client_imports_brings_no_tensorflow(module):
     code = f"import sys, {module}; sys.exit(str(sorted({{'tensorflow', 'keras'}} & sys.modules.keys()) or ''))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr.strip() in ("", "[]"), done.stderr
+
+
+def test_a_client_needs_no_database():
+    code = "import sys, serving.client; sys.exit('sqlalchemy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

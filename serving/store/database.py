@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sqlalchemy.orm import Session
 
 from zoo import errors
+
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # it tells of itself at each start
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # One number for each thing that PostgreSQL does alone, for its advisory locks.

@@ -44,6 +44,9 @@ class Deliveries:
 
     def take(self) -> Delivery | None:
         """The next one, held by this process; None if there is none."""
+        with self._database.read() as session:
+            if not leases.waits(session, tables.Delivery, waiting=WAITING, busy=BUSY):
+                return None
         with self._database.write() as session:
             row = leases.take(
                 session, tables.Delivery, waiting=WAITING, busy=BUSY, owner=self._owner, lease_s=self._lease_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from serving.store.database import now_ms
@@ -22,10 +22,7 @@ def take(session: Session, table: type[Row], *, waiting: str, busy: str, owner: 
     PostgreSQL passes over rows that another transaction is just taking; SQLite has one writer at a time.
     """
     now = now_ms()
-    free = or_(
-        and_(table.status == waiting, table.not_before_ms <= now),
-        and_(table.status == busy, table.lease_until_ms < now),
-    )
+    free = _free(table, waiting, busy, now)
     row = session.scalars(
         select(table).where(free).order_by(table.id).limit(1).with_for_update(skip_locked=True)
     ).first()
@@ -33,6 +30,11 @@ def take(session: Session, table: type[Row], *, waiting: str, busy: str, owner: 
         row.status, row.owner, row.attempts = busy, owner, row.attempts + 1
         row.lease_until_ms, row.updated_ms = now + round(1e3 * lease_s), now
     return row
+
+
+def waits(session: Session, table: type[Row], *, waiting: str, busy: str) -> bool:
+    """Whether there is a row to take; it only looks, so that an idle worker holds nobody up."""
+    return session.scalar(select(table.id).where(_free(table, waiting, busy, now_ms())).limit(1)) is not None
 
 
 def held(session: Session, table: type[Row], number: int, owner: str, busy: str) -> Row | None:
@@ -66,3 +68,11 @@ def revive(session: Session, table: type[Row], *, failed: str, waiting: str) -> 
         end(row, waiting)
         row.attempts, row.not_before_ms, count = 0, 0, count + 1
     return count
+
+
+def _free(table: type[Row], waiting: str, busy: str, now: int) -> ColumnElement[bool]:
+    """It waits, and its pause is over; or its worker has died."""
+    return or_(
+        and_(table.status == waiting, table.not_before_ms <= now),
+        and_(table.status == busy, table.lease_until_ms < now),
+    )

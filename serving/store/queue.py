@@ -88,6 +88,9 @@ class Queue:
 
     def take(self) -> Job | None:
         """The next job, held by this process; None if there is none."""
+        with self._database.read() as session:
+            if not leases.waits(session, tables.Job, waiting=WAITING, busy=BUSY):
+                return None
         with self._database.write() as session:
             row = leases.take(session, tables.Job, waiting=WAITING, busy=BUSY, owner=self._owner, lease_s=self._lease_s)
             if row is None:

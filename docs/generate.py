@@ -52,7 +52,10 @@ REASONS = {
     errors.Reason.WRONG_SHAPE: "much longer or wider than what the model was made for",
     errors.Reason.COLOUR: "a colour picture for a model that reads grey",
     errors.Reason.BLANK: "all pixels are nearly the same",
-    errors.Reason.OUT_OF_DISTRIBUTION: "unlike what the model learnt from",
+    errors.Reason.SATURATED: "mostly pure white, or nothing but black and white",
+    errors.Reason.INVERTED: "a negative: with its greys exchanged it would resemble what the model learnt from",
+    errors.Reason.TOO_FEW_BITS: "fewer than 8 bits per sample",
+    errors.Reason.OUT_OF_DISTRIBUTION: "farther from what the model learnt from than the card's limit",
 }
 
 

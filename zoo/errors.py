@@ -65,8 +65,7 @@ class BadImage(_Turned):
 
 
 class ImageRefused(_Turned):
-    """The picture is readable but not one this model was made for: modality, view, shape, blank, or unlike
-    every picture it learnt from."""
+    """The picture is readable but not one this model was made for: modality, view, shape, blank, unlike all it knows."""
 
 
 class BadRequest(KerascopeError):

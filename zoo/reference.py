@@ -28,7 +28,7 @@ class ReferenceEmbedding(Record):
         rest: mean variance along all the others.
         limit: the largest distance let through.
         mean_picture: the average training picture, grey, 16 x 16, row by row, 0 to 255.
-        likeness: the smallest correlation with it of a picture that is not upside down in its greys.
+        likeness: the smallest correlation with it let through where the negative has as much.
         false_refusals: the share of images of the training's kind that each limit is meant to turn away.
         validation_images: how many images the limits were set on.
         test_images: how many images of the test split they were tried on.

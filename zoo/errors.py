@@ -65,7 +65,7 @@ class BadImage(_Turned):
 
 
 class ImageRefused(_Turned):
-    """The picture is readable but not one this model was made for: modality, view, shape, blank, unlike all it knows."""
+    """The picture is readable but not one this model was made for: view, shape, blank, unlike all it knows."""
 
 
 class BadRequest(KerascopeError):

@@ -48,7 +48,7 @@ class Soaked:
         done: calls that were answered as they should be.
         failed: the others.
         per_s: calls a second.
-        slowest_ms: the longest of them.
+        p50_ms, p99_ms, slowest_ms: of all of them.
         before_mb, after_mb: the server's resident memory after the first tenth, and at the end.
     """
 
@@ -56,6 +56,8 @@ class Soaked:
     done: int
     failed: int
     per_s: float
+    p50_ms: float
+    p99_ms: float
     slowest_ms: float
     before_mb: float
     after_mb: float
@@ -68,9 +70,9 @@ class Soaked:
     def __str__(self) -> str:
         growth, verdict = self.after_mb / self.before_mb - 1, "holds" if self.holds else "FAILS"
         return (
-            f"{self.name}: {self.done} calls answered, {self.failed} failed, {self.per_s:.0f} a second, slowest "
-            f"{self.slowest_ms:.0f} ms; resident memory {self.before_mb:.1f} -> {self.after_mb:.1f} MB ({growth:+.1%}), "
-            f"{verdict}"
+            f"{self.name}: {self.done} calls answered, {self.failed} failed, {self.per_s:.0f} a second, "
+            f"p50 {self.p50_ms:.1f}, p99 {self.p99_ms:.1f}, slowest {self.slowest_ms:.0f} ms; resident memory "
+            f"{self.before_mb:.1f} -> {self.after_mb:.1f} MB ({growth:+.1%}), {verdict}"
         )
 
 
@@ -172,7 +174,8 @@ def swaps(server: Server, folder: Path, number: int) -> Soaked:
         stop.set()
         for thread in threads:
             thread.join()
-    return _soaked(f"{number} swaps", seen, time.perf_counter() - start, before_mb, server)
+    failed, took_s = sum(not right for right, _ in seen), time.perf_counter() - start
+    return _soaked(f"{number} swaps", failed, np.array([ms for _, ms in seen]), took_s, before_mb, server)
 
 
 def _swap(server: Server, folder: Path, version: int) -> None:
@@ -187,30 +190,30 @@ def calls(server: Server, number: int) -> Soaked:
     question, start = request(), time.perf_counter()
     first = max(number // 10, 1)
     with ThreadPoolExecutor(CLIENTS) as pool:
-        seen = [summary for summary in pool.map(lambda n: _many(server, question, n), _shares(first))]
+        seen = list(pool.map(lambda n: _many(server, question, n), _shares(first)))
         before_mb = server.resident_mb()
         seen += pool.map(lambda n: _many(server, question, n), _shares(number - first))
-    failed, slowest = sum(fault for fault, _ in seen), max(slow for _, slow in seen)
     took_s = time.perf_counter() - start
-    return Soaked(f"{number} calls", number - failed, failed, number / took_s, slowest, before_mb, server.resident_mb())
+    failed, took_ms = sum(faults for faults, _ in seen), np.concatenate([times for _, times in seen])
+    return _soaked(f"{number} calls", failed, took_ms, took_s, before_mb, server)
 
 
 def _shares(number: int) -> list[int]:
     return [number // CLIENTS + (client < number % CLIENTS) for client in range(CLIENTS)]
 
 
-def _many(server: Server, question: bytes, number: int) -> tuple[int, float]:
-    failed, slowest = 0, 0.0
-    for _ in range(number):
-        right, ms = server.ask(question)
-        failed, slowest = failed + (not right), max(slowest, ms)
-    return failed, slowest
+def _many(server: Server, question: bytes, number: int) -> tuple[int, np.ndarray]:
+    failed, took_ms = 0, np.zeros(number, np.float32)
+    for call in range(number):
+        right, took_ms[call] = server.ask(question)
+        failed += not right
+    return failed, took_ms
 
 
-def _soaked(name: str, seen: list[tuple[bool, float]], took_s: float, before_mb: float, server: Server) -> Soaked:
-    done = sum(right for right, _ in seen)
-    slowest = max((ms for _, ms in seen), default=0.0)
-    return Soaked(name, done, len(seen) - done, len(seen) / took_s, slowest, before_mb, server.resident_mb())
+def _soaked(name: str, failed: int, took_ms: np.ndarray, took_s: float, before_mb: float, server: Server) -> Soaked:
+    p50, p99, slowest = np.percentile(took_ms, (50, 99, 100))
+    number, after_mb = len(took_ms), server.resident_mb()
+    return Soaked(name, number - failed, failed, number / took_s, p50, p99, slowest, before_mb, after_mb)
 
 
 def _wait(condition: Callable[[], bool]) -> None:

@@ -90,8 +90,8 @@ class Manager:
                 self._changed.wait(_LOOK_S)
             missing = sorted(new - set(self._serving))
         if missing:
-            told = ", ".join(f"{{{name}{self._reason(name)}}}" for name in missing)
-            raise tf.errors.UnknownError(None, None, f"{len(missing)} model(s) did not become available: {{{told}}}")
+            told = ", ".join(self._reason(name) for name in missing)
+            raise tf.errors.UnknownError(None, None, f"{len(missing)} servable(s) did not become available: {{{told}}}")
 
     def poll(self) -> None:
         """Looks at the disk once; begins to load what is new and asked for, unloads what is not asked for any more."""
@@ -186,8 +186,9 @@ class Manager:
             raise tf.errors.InvalidArgumentError(None, None, message) from None
 
     def _reason(self, name: str) -> str:
-        reasons = [entry.message for entry in self._states.of(name).values() if entry.message]
-        return f" due to error: {reasons[0]}" if reasons else ""
+        version, entry = next(iter(self._states.of(name).items()), (None, None))
+        known = f"{{name: {name}}}" if version is None else f"{{name: {name} version: {version}}}"
+        return f"{{{known} due to error: {entry.message}}}" if entry and entry.message else f"{{{known}}}"
 
     def _follow(self, model: ModelConfig) -> None:
         try:

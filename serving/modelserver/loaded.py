@@ -66,6 +66,11 @@ class LoadVersion:
         batches = self._batching.max_enqueued_batches + self._batching.num_batch_threads
         return batches * self._batching.max_execution_batch_size + 1
 
+    def drain(self) -> None:
+        """Calls that wait for company are computed without it."""
+        if self._scheduler:
+            self._scheduler.drain()
+
     def close(self) -> None:
         """Computes the batches that wait, and takes no more."""
         if self._scheduler:

@@ -107,7 +107,7 @@ class Scheduler:
     def __init__(self, threads: int, name: str) -> None:
         self._changed = threading.Condition()  # guards what follows
         self._queues: dict[Hashable, _Queue] = {}  # none is empty; the first is served first
-        self._stopping = False
+        self._draining = self._stopping = False
         self._threads = [threading.Thread(target=self._work, name=f"{name}-{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
             thread.start()
@@ -145,10 +145,16 @@ class Scheduler:
         with self._changed:
             return sum(len(batch.tasks) for queue in self._queues.values() for batch in queue.batches)
 
+    def drain(self) -> None:
+        """From now on no batch waits for company."""
+        with self._changed:
+            self._draining = True
+            self._changed.notify_all()
+
     def stop(self) -> None:
         """Takes no new task, computes those that wait, and ends the threads."""
         with self._changed:
-            self._stopping = True
+            self._draining = self._stopping = True
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
@@ -176,7 +182,7 @@ class Scheduler:
             while True:
                 now, due = time.monotonic(), math.inf
                 for queue in self._queues.values():
-                    if self._stopping or queue.due_s() <= now:
+                    if self._draining or queue.due_s() <= now:
                         return queue.process, self._pop(queue)
                     due = min(due, queue.due_s())
                 if self._stopping:

@@ -112,6 +112,7 @@ class ModelServer:
         """Takes no new call, gives those under way `grace_s` to end, and stops watching."""
         self._health.enter_graceful_shutdown()
         stopped = self._server.stop(grace_s)
+        self._load.drain()
         if self._rest:
             self._rest.stop()
         for thread in self._threads:

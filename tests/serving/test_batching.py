@@ -144,6 +144,15 @@ def test_an_empty_queue_leaves_nothing_behind(scheduler: Scheduler) -> None:
     wait_until(lambda: gc.collect() >= 0 and seen() is None)
 
 
+def test_a_draining_scheduler_lets_no_call_wait_for_company(scheduler: Scheduler) -> None:
+    done, waits, comes = Recorder(), task(), task()
+    scheduler.submit("a", batching(4), done, waits)
+    scheduler.drain()
+    assert waits.wait(WAIT_S)
+    scheduler.submit("a", batching(4), done, comes)
+    assert comes.wait(WAIT_S)
+
+
 def test_a_stopping_scheduler_computes_what_waits_and_takes_no_more() -> None:
     made, done, waits = Scheduler(1, "batch"), Recorder(), task()
     made.submit("a", batching(4), done, waits)

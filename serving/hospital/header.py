@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from pydicom import Dataset, dcmread
 
+from zoo.imaging import dicom  # noqa: F401  keeps pydicom from warning of odd values, which it quotes
+
 TAGS = (
     "SOPClassUID",
     "SOPInstanceUID",

@@ -168,7 +168,9 @@ class Analyses:
             self._database.alone(session, NUMBERING)  # a number is visible before any higher one is
             add_study(session, header.study_uid)
             statement = _dialect(session).insert(tables.Analysis).values(**row).on_conflict_do_nothing()
-            session.execute(statement)
+            new = session.scalars(statement.returning(tables.Analysis)).first()
+            if new is not None:
+                return _record(new, ())
             key = "request_id" if request_id else "analysis_id"
             kept = session.scalars(_select().where(getattr(tables.Analysis, key) == row[key])).one()
             return _records(session, [kept])[0]

@@ -1,4 +1,4 @@
-"""The one module that speaks to a model server: TensorFlow Serving, or the embedded stand-in.
+"""The one module of the gateway that speaks to a model server: TensorFlow Serving, or the embedded stand-in.
 
 API: https://github.com/tensorflow/serving/tree/master/tensorflow_serving/apis (predict.proto, get_model_status.proto)
 and tensorflow/core/framework/tensor.proto.
@@ -6,7 +6,6 @@ and tensorflow/core/framework/tensor.proto.
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.channel import CHANNEL_OPTIONS
 from zoo import errors
 from zoo.cards import ModelCard
 
@@ -36,38 +36,6 @@ DEFAULT_SIGNATURE = "serving_default"
 OUTPUTS = ("probability", "logit", "evidence", "embedding")
 DEFAULT_OUTPUTS = ("probability", "logit")
 AVAILABLE = get_model_status_pb2.ModelVersionStatus.AVAILABLE
-
-# Several servers behind one name take turns, and a call that met a server that is going is made of another one: Predict
-# changes nothing, so asking twice is safe. Where most calls fail (all queues are full, say) there is no second asking.
-# https://github.com/grpc/grpc/blob/master/doc/service_config.md, gRFC A6 (retries and their throttling)
-SERVICE_CONFIG = {
-    "loadBalancingConfig": [{"round_robin": {}}],
-    "methodConfig": [
-        {
-            "name": [{"service": f"tensorflow.serving.{service}"} for service in ("PredictionService", "ModelService")],
-            "retryPolicy": {
-                "maxAttempts": 3,
-                "initialBackoff": "0.05s",
-                "maxBackoff": "0.5s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ],
-    "retryThrottling": {"maxTokens": 200, "tokenRatio": 0.5},  # a hundred calls may meet the same dying server
-}
-
-# A server that comes back is found within about a second; one that hangs is noticed by a ping during a call.
-CHANNEL_OPTIONS = (
-    ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.min_reconnect_backoff_ms", 1000),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -36,7 +36,7 @@ class KilledNode:
 
     def kill_now_and_then(self, times: int) -> None:
         for _ in range(times):
-            until(lambda: echo(self._port))
+            until(lambda: echo(self._port), 180)
             time.sleep(self._random.uniform(0.05, 1.5))
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
@@ -72,11 +72,11 @@ def test_a_node_killed_again_and_again_loses_nothing_and_analyses_nothing_twice(
     uids = [f"1.2.{number}.3" for number in range(IMAGES)]
     for number, uid in enumerate(uids):
         (tmp_path / "image.dcm").write_bytes(make_dicom(StudyInstanceUID=f"1.2.{number}", SOPInstanceUID=uid))
-        until(lambda: store(port, tmp_path / "image.dcm"), 60)  # as a modality does: until it hears success
+        until(lambda: store(port, tmp_path / "image.dcm"), 180)  # as a modality does: until it hears success
         time.sleep(0.1 * kills / 3)  # so that the kills fall among the images
     killer.join()
     kept = Store(url)
-    until(lambda: kept.queue.counts()["done"] == IMAGES, 60)
+    until(lambda: kept.queue.counts()["done"] == IMAGES, 180)
     node.stop()
     assert node.kills == kills
     answers = kept.analyses.since(0, limit=10 * IMAGES)

@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+import tensorflow as tf
+
 from serving.modelserver.loaded import Loaded
 
 Loader = Callable[[str, int, Path], Loaded]
@@ -63,17 +65,21 @@ class Load:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
+        error: Exception = tf.errors.CancelledError(None, None, "The version was no longer wanted before it was loaded")
         for tries_left in range(self._retries.number, -1, -1):
             with self._place:
+                if self._given_up:
+                    break
                 self._woken.clear()
                 try:
                     loaded = self._load()
-                except Exception as error:
-                    last = tries_left == 0 or self._given_up
-                    self._failed(error, last)
-                    if last:
-                        return
+                except Exception as found:
+                    error = found
                 else:
                     self._succeeded(loaded)
                     return
+            if tries_left == 0 or self._given_up:
+                break
+            self._failed(error, False)
             self._woken.wait(max(self._retries.interval_s, 0))
+        self._failed(error, True)

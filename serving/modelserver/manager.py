@@ -56,7 +56,8 @@ class Manager:
         self._labels: labels.Labels = {}  # likewise
         self._wanted: dict[str, Mapping[int, Path]] = {}
         self._loads: dict[tuple[str, int], Load] = {}
-        self._stamps: dict[tuple[str, int], object] = {}  # of versions that would not load
+        self._tried: dict[tuple[str, int], object] = {}  # stamps of versions before the latest try
+        self._stamps: dict[tuple[str, int], object] = {}  # those of versions that would not load
         self._states = States()
         self._complaints: dict[str, str] = {}
 
@@ -234,19 +235,21 @@ class Manager:
             self._places,
             self._retries,
             lambda loaded: self._succeeded(name, version, loaded),
-            lambda error, last: self._failed(name, version, folder, error, last),
+            lambda error, last: self._failed(name, version, error, last),
         )
         load.start()
 
     def _try(self, name: str, version: int, folder: Path) -> Loaded:
+        stamp = storage.stamp(folder)
         with self._changed:
+            self._tried[name, version] = stamp
             before = self._states.of(name)[version]
             self._states.set(name, version, State.LOADING, before.code, before.message)
         return self._load(name, version, folder)
 
     def _succeeded(self, name: str, version: int, loaded: Loaded) -> None:
         with self._changed:
-            del self._loads[name, version]
+            del self._loads[name, version], self._tried[name, version]
             self._stamps.pop((name, version), None)
             if version in self._wanted.get(name, {}):
                 self._serving = {**self._serving, name: {**self._serving.get(name, {}), version: loaded}}
@@ -257,15 +260,16 @@ class Manager:
                 self._states.set(name, version, State.END)
             self._changed.notify_all()
 
-    def _failed(self, name: str, version: int, folder: Path, error: Exception, last: bool) -> None:
+    def _failed(self, name: str, version: int, error: Exception, last: bool) -> None:
         code, message = code_and_message(error)
         again = "" if last else f"; trying again in {max(self._retries.interval_s, 0):g} s"
         log.error("Loading servable {name: %s version: %d} failed: %s%s", name, version, message, again)
         with self._changed:
-            self._stamps[name, version] = storage.stamp(folder)
+            self._stamps[name, version] = self._tried.get((name, version))
             self._states.set(name, version, State.END if last else State.LOADING, code, message)
             if last:
                 del self._loads[name, version]
+                self._tried.pop((name, version), None)
             self._changed.notify_all()
 
     def _retire(self, name: str) -> None:

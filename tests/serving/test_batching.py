@@ -124,6 +124,16 @@ def test_a_call_that_nobody_waits_for_frees_its_place(scheduler: Scheduler) -> N
     assert done.batches == [[2]]
 
 
+def test_the_rows_of_a_call_that_nobody_waits_for_are_free_for_others(scheduler: Scheduler) -> None:
+    done, left, stays, comes = Recorder(), task(), task(), task(2)
+    scheduler.submit("a", batching(3), done, left)
+    scheduler.submit("a", batching(3), done, stays)
+    scheduler.abandon(left, tf.errors.CancelledError(None, None, "gone"))
+    scheduler.submit("a", batching(3), done, comes)
+    assert comes.wait(WAIT_S)
+    assert done.batches == [[1, 2]]
+
+
 def test_an_answered_call_cannot_be_abandoned(scheduler: Scheduler) -> None:
     done, one = Recorder(), task()
     scheduler.submit("a", batching(1), done, one)

@@ -111,6 +111,41 @@ def test_a_version_that_is_removed_while_it_loads_does_not_serve(tmp_path: Path)
         manager.loaded(ModelSpec(name="a"))
 
 
+def test_a_version_that_is_given_up_is_not_tried_again(tmp_path: Path) -> None:
+    tries = []
+
+    def load(name: str, version: int, folder: Path) -> Loaded:
+        tries.append(version)
+        raise tf.errors.DataLossError(None, None, "a torn file")
+
+    manager = Manager(load, retries=Retries(9, 3600))
+    manager.configure(models(tmp_path, "a"))
+    manager.poll()
+    wait_until(lambda: manager.is_settled())
+    manager.configure(ModelServerConfig(model_config_list={}))
+    manager.poll()
+    wait_until(lambda: states(manager, "a") == [State.END])
+    assert tries == [1]
+
+
+def test_files_that_change_while_a_version_is_read_are_read_again(tmp_path: Path) -> None:
+    tries = []
+
+    def load(name: str, version: int, folder: Path) -> Loaded:
+        tries.append(version)
+        if len(tries) == 1:
+            (folder / "late").touch()  # as a copy does that goes on
+            raise tf.errors.DataLossError(None, None, "a torn file")
+        return loaded(name, version)
+
+    manager = Manager(load)
+    manager.configure(models(tmp_path, "a"))
+    manager.poll()
+    wait_until(lambda: states(manager, "a") == [State.END])
+    manager.poll()
+    wait_until(lambda: states(manager, "a") == [State.AVAILABLE])
+
+
 def test_after_versions_have_gone_their_remains_are_swept(tmp_path: Path) -> None:
     swept = []
     manager = Manager(lambda name, version, folder: loaded(name, version), retired=lambda: swept.append(True))

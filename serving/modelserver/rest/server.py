@@ -117,6 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Looks at a model, or reads a page."""
+        self.close_connection |= (
+            "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
+        )  # nobody reads it
         page = self.server.rest.pages.get(self.path)
         if page is not None:
             self._send(Reply(HTTPStatus.OK, page().encode(), "text/plain"))

@@ -67,11 +67,11 @@ def directly(registry: Path) -> Directly:
 
 
 def assert_same(analysis: Analysis, expected: dict[str, np.ndarray]) -> None:
-    # Threads may add float32 numbers up in another order, so equal to 1e-5, not to the last bit.
-    np.testing.assert_allclose([f.probability for f in analysis.findings], expected["probability"], atol=1e-5)
-    np.testing.assert_allclose([f.logit for f in analysis.findings], expected["logit"], atol=1e-5)
+    # The server multiplies constants out and adds float32 up in another order: equal to 1e-4, not to the last bit.
+    np.testing.assert_allclose([f.probability for f in analysis.findings], expected["probability"], atol=1e-4)
+    np.testing.assert_allclose([f.logit for f in analysis.findings], expected["logit"], atol=1e-4)
     evidence = np.stack([f.evidence for f in analysis.findings], axis=-1)
-    np.testing.assert_allclose(evidence, expected["evidence"], atol=1e-5)
+    np.testing.assert_allclose(evidence, expected["evidence"], atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "DICOM"])
@@ -80,7 +80,7 @@ def test_an_analysis_is_what_the_saved_model_says_of_the_file(kind, client, dire
     analysis = client.analyze(data, model=TINY, embedding=True)
     expected = directly(data)
     assert_same(analysis, expected)
-    np.testing.assert_allclose(analysis.embedding, expected["embedding"], atol=1e-5)
+    np.testing.assert_allclose(analysis.embedding, expected["embedding"], atol=1e-4)
     assert (analysis.image.format, analysis.image.width, analysis.image.height) == (kind, 80, 96)
     assert analysis.image.modality == ("CR" if kind == "DICOM" else "")
 

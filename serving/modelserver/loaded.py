@@ -17,6 +17,8 @@ from serving.modelserver.servables import Servable, load
 from serving.modelserver.warmup import warm_up
 from zoo.errors import BadConfig
 
+READ_APART = 4 << 20  # bytes of weights; a smaller model is read in less time than a process takes to start
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -35,6 +37,7 @@ class LoadVersion:
 
     def __init__(self, options: Options, metrics: Metrics) -> None:
         self._options, self._metrics = options, metrics
+        self._has_loaded = False  # from then on there may be calls under way
         self._batching = read_common(options)
         self._scheduler = None
         if self._batching:
@@ -48,10 +51,12 @@ class LoadVersion:
         """
         note, start_s = self._metrics.add, time.monotonic()
         try:
-            servable = load(name, version, folder, engine=self._options.engine)
+            apart = self._has_loaded and _weights(folder) >= READ_APART
+            servable = load(name, version, folder, engine=self._options.engine, apart=apart)
         except Exception:
             note(":tensorflow:cc:saved_model:load_attempt_count", str(folder), "fail")
             raise
+        self._has_loaded = True
         note(":tensorflow:cc:saved_model:load_attempt_count", str(folder), "success")
         note(":tensorflow:cc:saved_model:load_latency", str(folder), value=(time.monotonic() - start_s) * 1e6)
         loaded = Loaded(servable, self._run(name, folder))
@@ -93,3 +98,7 @@ class LoadVersion:
         if number:
             took_us = (time.monotonic() - start_s) * 1e6
             self._metrics.add(":tensorflow:serving:model_warmup_latency", str(folder), "OK", value=took_us)
+
+
+def _weights(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("variables/*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,10 @@ from google.protobuf import text_format
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from serving.modelserver.engines import engine_named, functions
+from serving.modelserver.engines import engine_named, flatten, flattened_apart, routed
+from serving.modelserver.engines.flat import Flat
+
+log = logging.getLogger(__name__)
 
 SERVE_TAG = "serve"
 
@@ -53,8 +57,15 @@ class Servable:
     loaded: Any
 
 
-def load(name: str, version: int, folder: Path, *, engine: str = "tensorflow") -> Servable:
+def load(name: str, version: int, folder: Path, *, engine: str = "tensorflow", apart: bool = False) -> Servable:
     """Reads a SavedModel, of TensorFlow 1 or 2, with its weights, for an engine to run.
+
+    Args:
+        name: the model's.
+        version: its number.
+        folder: its files.
+        engine: one of `options.ENGINES`.
+        apart: most of the work is done by a process of its own, so that calls under way are not held up.
 
     Raises:
         BadConfig: the engine is not installed.
@@ -62,12 +73,28 @@ def load(name: str, version: int, folder: Path, *, engine: str = "tensorflow") -
         Exception: whatever TensorFlow makes of a damaged one.
     """
     compile_, definitions = engine_named(engine), _signature_defs(folder)
-    loaded = tf.saved_model.load(str(folder), tags=[SERVE_TAG])
+    loaded, flat = None, flattened_apart(folder) if apart else None
+    if flat is None:
+        loaded = tf.saved_model.load(str(folder), tags=[SERVE_TAG])
+        flat = _flattened(loaded, definitions)
+    run = dict(loaded.signatures) if flat is None else routed(flat, compile_)
+    signatures = {key: Signature(key, definitions[key], run[key], _specs(definitions[key])) for key in run}
+    return Servable(name, version, signatures, definitions, loaded if flat is None else None)
+
+
+def flattened(folder: Path) -> Flat | None:
+    """A SavedModel's signatures as one graph, or None where that would change what they answer (`flatten`)."""
+    return _flattened(tf.saved_model.load(str(folder), tags=[SERVE_TAG]), _signature_defs(folder))
+
+
+def _flattened(loaded: Any, definitions: Mapping[str, SignatureDef]) -> Flat | None:
     saved = dict(loaded.signatures)
     specs = {key: _specs(definitions[key]) for key in saved}
-    run = functions(saved, specs, {key: tuple(definitions[key].outputs) for key in saved}, compile_)
-    signatures = {key: Signature(key, definitions[key], run[key], specs[key]) for key in saved}
-    return Servable(name, version, signatures, definitions, loaded if run == saved else None)
+    try:
+        return flatten(saved, specs, {key: tuple(definitions[key].outputs) for key in saved})
+    except Exception as error:  # TensorFlow's converter is not made for every graph, and says so in many ways
+        log.info("The graph is served as it was saved: %s", error)
+        return None
 
 
 def _signature_defs(folder: Path) -> dict[str, SignatureDef]:

@@ -152,6 +152,22 @@ def test_a_model_that_counts_goes_on_counting(engine, tmp_path):
     assert [float(count(x=tf.constant([2.0]))["count"]) for _ in range(3)] == [2, 4, 6]
 
 
+def test_a_version_read_by_a_process_of_its_own_answers_as_the_saved_model(pictures):
+    saved = tf.saved_model.load(str(pictures))
+    servable = load("pictures", 1, pictures, apart=True)
+    assert servable.loaded is None
+    for name, signature in servable.signatures.items():
+        inputs = asked(name, images(3))
+        assert_close(arrays(signature.function(**inputs)), arrays(saved.signatures[name](**inputs)))
+
+
+def test_what_a_process_of_its_own_cannot_flatten_is_read_by_the_server(tmp_path):
+    counter = tf.Variable(0.0)
+    folder = written(tmp_path, {"serving_default": lambda x: {"count": counter.assign_add(tf.reduce_sum(x))}}, counter)
+    count = load("counter", 1, folder, apart=True).signatures["serving_default"].function
+    assert [float(count(x=tf.constant([2.0]))["count"]) for _ in range(2)] == [2, 4]
+
+
 def test_what_openvino_cannot_read_is_run_by_tensorflow(tmp_path, caplog):
     pytest.importorskip("openvino")
     servable = load("line", 1, write_line(tmp_path, 1), engine="openvino")

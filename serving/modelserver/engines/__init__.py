@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from serving.modelserver.engines import tensorflow
-from serving.modelserver.engines.routes import Compile, functions
+from serving.modelserver.engines.apart import flattened_apart
+from serving.modelserver.engines.flat import flatten
+from serving.modelserver.engines.routes import Compile, routed
 from zoo.errors import BadConfig
 
-__all__ = ["Compile", "engine_named", "functions"]
+__all__ = ["Compile", "engine_named", "flatten", "flattened_apart", "routed"]
 
 
 def engine_named(name: str) -> Compile:

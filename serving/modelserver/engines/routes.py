@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from serving.modelserver.engines import tensorflow as in_tensorflow
-from serving.modelserver.engines.flat import Function, Specs, flatten
+from serving.modelserver.engines.flat import Flat, Function
 from serving.modelserver.engines.programs import Program, Route, Unsupported, plan
 
 log = logging.getLogger(__name__)
@@ -17,24 +17,13 @@ Run = in_tensorflow.Run
 Compile = Callable[[Program], Run]
 
 
-def functions(
-    saved: Mapping[str, Function], specs: Specs, outputs: Mapping[str, Sequence[str]], compile_: Compile
-) -> dict[str, Function]:
-    """The signatures as an engine runs them, with weights of their own; those as saved where that cannot be.
+def routed(flat: Flat, compile_: Compile) -> dict[str, Function]:
+    """The signatures as an engine runs them, with weights of their own.
 
     Args:
-        saved: the signatures as `tf.saved_model.load` gives them.
-        specs: type and shape of each one's inputs.
-        outputs: the aliases of each one's outputs.
+        flat: all of them.
         compile_: the engine. A program of which it raises Unsupported is run by TensorFlow.
     """
-    try:
-        flat = flatten(saved, specs, outputs)
-    except Exception as error:  # TensorFlow's converter is not made for every graph, and says so in many ways
-        log.info("The graph is served as it was saved: %s", error)
-        return dict(saved)
-    if flat is None:
-        return dict(saved)
     routes = plan(flat)
     programs = {id(route.program): route.program for route in routes.values()}
     runs = {key: _compiled(program, compile_) for key, program in programs.items()}

@@ -44,6 +44,8 @@ def test_a_file_gives_values_and_defaults(file: Path) -> None:
         "width": 32,
         "channels": 1,
         "modalities": ("US",),
+        "body_parts": (),
+        "views": (),
         "aspect_ratio": (0.4, 2.5),
     }
 

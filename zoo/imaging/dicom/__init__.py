@@ -3,6 +3,7 @@
 parsing     bytes -> data set, bounded before memory is spent; what must hold before a pixel is decoded
 decoding    data set -> stored values, any transfer syntax that a plugin free of the GPL can read
 codestream  the size a compressed frame says it has
+apart       decoding in another process, where a decoder might end it
 extended    JPEG Extended with 12 bits, which pydicom leaves out
 groups      what an enhanced object says of one frame, in one place with what it says of all
 shutter     which pixels the picture shows
@@ -14,6 +15,7 @@ colour      stored values -> RGB
 from __future__ import annotations
 
 import logging
+import warnings
 
 from pydicom import Dataset, config
 
@@ -26,6 +28,7 @@ __all__ = ["read", "window"]
 # pydicom warns of odd values by quoting them; a value may be a patient's.
 config.settings.reading_validation_mode = config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", module=r"pydicom\.")
 
 
 def read(data: bytes, *, max_pixels: int, frame: int | None = None) -> Image:

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder
-from pydicom.uid import UID, JPEGExtended12Bit, RLELossless
+from pydicom.uid import (
+    UID,
+    JPEG2000TransferSyntaxes,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSTransferSyntaxes,
+    RLELossless,
+)
 
 from zoo import errors
 from zoo.errors import Reason
-from zoo.imaging.dicom import codestream
+from zoo.imaging.dicom import apart, codestream
 from zoo.imaging.dicom.parsing import COLOUR, damaged, number
 
 Stored = npt.NDArray[np.generic]
+
+# Who decodes what. GDCM ends its process on some broken frames: it reads only what nobody else does, and apart.
+_PLUGINS = {
+    JPEGBaseline8Bit: "pillow",
+    **dict.fromkeys(JPEGLSTransferSyntaxes, "pyjpegls"),
+    **dict.fromkeys(JPEG2000TransferSyntaxes, "pylibjpeg"),
+}
 
 get_decoder(JPEGExtended12Bit).add_plugin("kerascope", ("zoo.imaging.dicom.extended", "decode_frame"))
 
@@ -30,21 +44,45 @@ def decode(dataset: Dataset, frame: int) -> Stored:
         BadImage: no plugin reads the transfer syntax, or the frame is damaged or not of the size it should have.
     """
     syntax = _readable(dataset)
-    if syntax.is_encapsulated and syntax != RLELossless:
-        _check_frame(dataset, frame)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            colour = dataset.PhotometricInterpretation in COLOUR
-            pixels, _ = get_decoder(syntax).as_array(
-                dataset, index=frame - 1, view_only=True, correct_unused_bits=colour
-            )
-            values = np.asarray(pixels, pixels.dtype.newbyteorder("="))
-    except Exception:  # many kinds, and plugins of their own
+        if syntax.is_encapsulated and syntax != RLELossless:
+            encoded = _frame(dataset, frame)
+            values = apart.WORKER.decode(dataset, encoded) if _breaks(syntax, dataset) else here(dataset, frame)
+        else:
+            values = here(dataset, frame)
+    except (KeyboardInterrupt, SystemExit, GeneratorExit, errors.BadImage):
+        raise
+    except BaseException:  # many kinds; a panic in pylibjpeg-rle's Rust is no Exception
         raise damaged("its pixels cannot be decoded (PS3.5 section 8)") from None
     if values.shape[:2] != (number(dataset, "Rows"), number(dataset, "Columns")) or values.dtype.itemsize > 2:
         raise damaged("its pixels are not those that its Rows, Columns and bits speak of (PS3.3 C.7.6.3)")
     return values
+
+
+def here(dataset: Dataset, frame: int) -> Stored:
+    """The same in this process, by pydicom and whatever it raises."""
+    syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
+    pixels, _ = get_decoder(syntax).as_array(
+        dataset,
+        index=frame - 1,
+        view_only=True,
+        correct_unused_bits=dataset.PhotometricInterpretation in COLOUR,
+        decoding_plugin=_plugin(syntax, dataset),
+    )
+    return np.asarray(pixels, pixels.dtype.newbyteorder("="))
+
+
+def _breaks(syntax: UID, dataset: Dataset) -> bool:
+    """Whether GDCM alone reads it."""
+    twelve_bits = syntax == JPEGExtended12Bit and number(dataset, "BitsStored") != 8
+    return twelve_bits or syntax in (JPEGLossless, JPEGLosslessSV1)
+
+
+def _plugin(syntax: UID, dataset: Dataset) -> str:
+    """The plugin's name; empty where pydicom chooses."""
+    if syntax == JPEGExtended12Bit:
+        return "pillow" if number(dataset, "BitsStored") == 8 else "kerascope"
+    return _PLUGINS.get(syntax, "")
 
 
 def _readable(dataset: Dataset) -> UID:
@@ -63,8 +101,8 @@ def _readable(dataset: Dataset) -> UID:
     return syntax
 
 
-def _check_frame(dataset: Dataset, frame: int) -> None:
-    """Refuses a frame whose own header speaks of another size, before a decoder takes the memory for it."""
+def _frame(dataset: Dataset, frame: int) -> bytes:
+    """A compressed frame, unless its own header speaks of another size: a decoder would take the memory for that."""
     try:
         encoded = get_frame(dataset.PixelData, frame - 1, number_of_frames=number(dataset, "NumberOfFrames", 1) or 1)
     except Exception:
@@ -72,3 +110,4 @@ def _check_frame(dataset: Dataset, frame: int) -> None:
     found = codestream.header(encoded)
     if found is None or (found.width, found.height) != (number(dataset, "Columns"), number(dataset, "Rows")):
         raise damaged("its compressed frame is not of Rows x Columns pixels (PS3.5 section 8.2)")
+    return encoded

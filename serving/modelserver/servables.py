@@ -73,7 +73,8 @@ def load(name: str, version: int, folder: Path, *, engine: str = "tensorflow", a
         Exception: whatever TensorFlow makes of a damaged one.
     """
     compile_, definitions = engine_named(engine), _signature_defs(folder)
-    loaded, flat = None, flattened_apart(folder) if apart else None
+    loaded: Any = None
+    flat = flattened_apart(folder) if apart else None
     if flat is None:
         loaded = tf.saved_model.load(str(folder), tags=[SERVE_TAG])
         flat = _flattened(loaded, definitions)

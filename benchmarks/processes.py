@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,8 @@ def model_server(bundle: Bundle, *flags: str) -> Iterator[str]:
 
 @contextmanager
 def running(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """A process that is ended at the end."""
+    """A process that is ended at the end; where it leads a group of its own, with whatever it has started."""
+    leads = os.getpgid(process.pid) == process.pid
     try:
         yield
     finally:
@@ -44,6 +47,9 @@ def running(process: subprocess.Popen[bytes]) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if leads:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def answering(ask: Callable[[Any], object], picture: Any, timeout_s: float = 180) -> None:

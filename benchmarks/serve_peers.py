@@ -111,7 +111,8 @@ def _up(name: str, made: Bundle, scratch: Path) -> Iterator[Answer]:
         port = free_port()
         settings = [str(made.path.resolve()), str(port), str(BATCH), str(WAIT_US / 1e6)]
         command = [str(python_with(folder, *packages)), str(Path(__file__).with_name(script)), *settings]
-        with running(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)):
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with running(subprocess.Popen(command, start_new_session=True, **quiet)):
             yield asked(port)
     else:
         engine = ["--engine", "openvino"] if name == OURS_OPENVINO else []

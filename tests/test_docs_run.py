@@ -195,6 +195,12 @@ def test_a_model_is_shared_as_the_guide_says(reader):
 
 
 @pytest.mark.slow
+def test_serving_is_measured_as_the_guide_says(reader):
+    for line in commands(DOCS / "how-to" / "measure-serving.md"):
+        assert "0 failed" in reader.type(line.replace("--seconds 10", "--seconds 1"))
+
+
+@pytest.mark.slow
 def test_a_run_goes_out_as_onnx_as_the_guide_says(reader):
     pytest.importorskip("tf2onnx")
     page = DOCS / "how-to" / "export-to-onnx.md"

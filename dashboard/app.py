@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import traceback
 import uuid
+from collections.abc import Callable
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
-from dashboard import gateway, markup, panels, samples, session, theme
-from dashboard.views import study
+from dashboard import gateway, i18n, markup, panels, samples, session, theme
+from dashboard.i18n import _
+from dashboard.views import models, study, worklist
 from serving.client import ModelSummary
 from zoo import errors
 from zoo.cards import RESEARCH_USE_ONLY
@@ -23,27 +26,70 @@ def main() -> None:
     """Draws the page; a bug of ours ends as a panel with a reference, never as a traceback."""
     st.set_page_config(page_title="Kerascope", page_icon=theme.icon(), layout="wide")
     # Before any widget: the browser forgets what was clicked before it knows the pages.
-    page = st.navigation([st.Page(study.page, title="Kerascope", default=True)], position="hidden")
+    offered = pages()
+    st.session_state[session.STUDY_PAGE] = offered[0]
+    around(st.navigation(offered, position="top").run)
+
+
+def around(page: Callable[[], None]) -> None:
+    """A page with what stands around every page."""
     st.html(theme.STYLE)
-    st.html(markup.HEADER)
-    st.html(markup.notice(RESEARCH_USE_ONLY))
+    st.html(markup.header())
+    st.html(markup.notice(_(RESEARCH_USE_ONLY)))
     try:
         frame()
-        page.run()
+        if accepted():
+            page()
     except Exception as error:
         _report(error)
 
 
+def pages() -> list[StreamlitPage]:
+    """What the dashboard has."""
+    return [
+        st.Page(study.page, title=_("Study"), icon=":material/radiology:", default=True),
+        st.Page(worklist.page, title=_("Worklist"), icon=":material/view_list:", url_path="worklist"),
+        st.Page(models.page, title=_("Models"), icon=":material/fact_check:", url_path="models"),
+    ]
+
+
+def accepted() -> bool:
+    """Whether the user has read what this is for; once per session, and the notice stays in sight ever after."""
+    if st.session_state.get(session.ACCEPTED):
+        return True
+    st.html(markup.terms())
+    st.button(
+        _("I have read this"),
+        key="accept",
+        type="primary",
+        on_click=st.session_state.__setitem__,
+        args=(session.ACCEPTED, True),
+    )
+    return False
+
+
 def frame() -> None:
-    """What stands around every page: the gateway's state, the picture, the question."""
+    """What stands around every page: the gateway's state, the picture, the question, the user."""
     look = gateway.look()
     st.session_state["look"] = look
     offered = samples.offered()
     with st.sidebar:
         _state()
         _picture(offered)
-        model = _question(gateway.remembered(look))
-    session.set_frame(session.Frame(error=look.error, model=model, samples=bool(offered)))
+        models = gateway.remembered(look)
+        model = _question(models)
+        _user()
+    session.set_frame(session.Frame(error=look.error, models=models, model=model, samples=bool(offered)))
+
+
+def _user() -> None:
+    st.text_input(
+        _("Your name"),
+        key=session.USER,
+        max_chars=100,
+        help=_("It stands beside what you answer back, and in the gateway's audit trail."),
+    )
+    st.selectbox(_("Language"), list(i18n.LANGUAGES), format_func=i18n.LANGUAGES.__getitem__, key=i18n.KEY)
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
@@ -64,27 +110,32 @@ def _waiting() -> bool:
 
 def _in_words(look: gateway.Look) -> tuple[str, bool]:
     if isinstance(look.error, errors.ModelNotReady):
-        return f"Gateway away ({gateway.address()}). This page looks again every {LOOK_EVERY_S} s.", False
+        told = _("Gateway away ({address}). This page looks again every {seconds} s.")
+        return told.format(address=gateway.address(), seconds=LOOK_EVERY_S), False
     if look.error is not None:
-        return f"Gateway in trouble: {look.error}", False
+        return _("Gateway in trouble: {error}").format(error=look.error), False
     if not any(model.ready for model in look.models):
-        return "Gateway ready, but no model answers. This page looks again by itself.", False
-    return f"Gateway ready ({gateway.address()})", True
+        return _("Gateway ready, but no model answers. This page looks again by itself."), False
+    return _("Gateway ready ({address})").format(address=gateway.address()), True
 
 
 def _picture(offered: list[samples.Sample]) -> None:
     st.file_uploader(
-        "Upload a picture",
+        _("Upload pictures"),
+        accept_multiple_files=True,
         key=session.uploader_key(),
         on_change=session.uploaded,
-        help="DICOM, PNG or JPEG; whatever the file's name ends in. It is kept for this session only.",
+        help=_(
+            "DICOM, PNG or JPEG, whatever a file's name ends in; several files, a series, or a zip of them. "
+            "They are kept for this session only."
+        ),
     )
     if offered:
         st.selectbox(
-            "Or take a sample",
+            _("Or take a sample"),
             [sample.title for sample in offered],
             index=None,
-            placeholder="Choose a sample",
+            placeholder=_("Choose a sample"),
             key=session.SAMPLE,
             on_change=session.sampled,
             args=(offered,),
@@ -96,7 +147,7 @@ def _question(models: tuple[ModelSummary, ...]) -> ModelSummary | None:
         return None
     known = {model.name: model for model in models}
     name = st.radio(
-        "Question",
+        _("Question"),
         list(known),
         format_func=lambda name: known[name].question,
         captions=[_caption(model) for model in models],
@@ -106,7 +157,8 @@ def _question(models: tuple[ModelSummary, ...]) -> ModelSummary | None:
 
 
 def _caption(model: ModelSummary) -> str:
-    return f"{model.name}, version {model.version}" + ("" if model.ready else " (not answering now)")
+    said = _("{name}, version {version}").format(name=model.name, version=model.version)
+    return said if model.ready else said + _(" (not answering now)")
 
 
 def _report(error: Exception) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from html import escape
 
 from dashboard import words
+from dashboard.i18n import _
 from dashboard.markup import definitions, table
 from zoo.cards import Label, LabelMetrics, ModelCard
 
@@ -23,16 +24,18 @@ def training_config(card: ModelCard) -> str:
 
 
 def _sections(card: ModelCard) -> Iterator[tuple[str, str]]:
-    yield "Intended use", f"<p>{escape(_sentence(card.intended_use))}</p>"
-    yield "Not for", f"<p>{escape(_sentence(card.not_for))}</p>"
-    yield "What it answers", _question(card)
-    yield "Trained on", _data(card)
-    yield "How well it finds each label, on the test set", _metrics(card)
-    yield "What it confused, on the test set", _confusion(card)
-    yield "Calibration", _calibration(card)
-    yield "Where it looks, against the lesions' masks", _localisation(card)
-    yield "Training", _training(card)
-    yield "Provenance", _provenance(card)
+    yield _("Intended use"), f"<p>{escape(_sentence(card.intended_use))}</p>"
+    yield _("Not for"), f"<p>{escape(_sentence(card.not_for))}</p>"
+    yield _("What it answers"), _question(card)
+    yield _("Trained on"), _data(card)
+    yield _("How well it finds each label, on the test set"), _metrics(card)
+    yield _("What it confused, on the test set"), _confusion(card)
+    yield _("Calibration"), _calibration(card)
+    yield _("Where it looks, against the lesions' masks"), _localisation(card)
+    yield _("How far its explanations can be trusted"), audits(card)
+    yield _("For whom it works how well, on the test set"), _subgroups(card)
+    yield _("Training"), _training(card)
+    yield _("Provenance"), _provenance(card)
 
 
 def _sentence(text: str) -> str:
@@ -42,15 +45,16 @@ def _sentence(text: str) -> str:
 
 
 def _question(card: ModelCard) -> str:
-    size = f"{card.input.height} x {card.input.width} pixels, {'grey' if card.input.channels == 1 else 'colour'}"
-    relation = "exactly one of them holds" if card.kind.exclusive else "any number of them may hold"
+    colours = _("grey") if card.input.channels == 1 else _("colour")
+    size = _("{height} x {width} pixels").format(height=card.input.height, width=card.input.width) + f", {colours}"
+    relation = _("exactly one of them holds") if card.kind.exclusive else _("any number of them may hold")
     answers = ", ".join(words.spoken(name) for name in card.label_names)
     return definitions(
         [
-            ("Question", card.question),
-            ("Answers", f"{answers} ({relation})" if len(card.labels) > 1 else answers),
-            ("DICOM modalities", ", ".join(card.input.modalities) or "any"),
-            ("Pictures seen at", size),
+            (_("Question"), card.question),
+            (_("Answers"), f"{answers} ({relation})" if len(card.labels) > 1 else answers),
+            (_("DICOM modalities"), ", ".join(card.input.modalities) or _("any")),
+            (_("Pictures seen at"), size),
         ]
     )
 
@@ -58,28 +62,35 @@ def _question(card: ModelCard) -> str:
 def _data(card: ModelCard) -> str:
     patients = card.data.patients
     splits = [
-        f"{split}: {count} images" + (f" of {patients[split]} patients" if split in patients else "")
+        _("{split}: {count} images").format(split=split, count=count)
+        + (_(" of {count} patients").format(count=patients[split]) if split in patients else "")
         for split, count in card.data.images.items()
     ]
     apart = "patient" if card.data.grouped_by == "patient_id" else card.data.grouped_by.replace("_", " ")
     return definitions(
         [
-            ("Data set", card.data.name),
-            ("Splits", "; ".join(splits)),
-            ("Kept apart by", apart),
-            ("Fingerprint", card.data.fingerprint),
+            (_("Data set"), card.data.name),
+            (_("Splits"), "; ".join(splits)),
+            (_("Kept apart by"), apart),
+            (_("Fingerprint"), card.data.fingerprint),
         ]
     )
 
 
 def _metrics(card: ModelCard) -> str:
-    head = ["Label", "AUROC", "Sensitivity", "Specificity", "AUPRC", "F1", "Positive / negative", "Operating point"]
+    head = [
+        *(_("Label"), "AUROC", _("Sensitivity"), _("Specificity"), "AUPRC", "F1"),
+        *(_("Positive / negative"), _("Operating point")),
+    ]
     rows = [_metrics_row(label, label.metrics) for label in card.labels if label.metrics]
     if not rows:
         return ""
-    accuracy = f"<p>Accuracy {words.measured(card.accuracy)}.</p>" if card.accuracy else ""
-    note = '<p class="ks-soft">In brackets: 95 % intervals. Sensitivity, specificity and F1 at the operating point.</p>'
-    return table("Metrics", head, rows) + accuracy + note
+    accuracy = ""
+    if card.accuracy:
+        accuracy = f"<p>{escape(_('Accuracy {value}.').format(value=words.measured(card.accuracy)))}</p>"
+    said = _("In brackets: 95 % intervals. Sensitivity, specificity and F1 at the operating point.")
+    note = f'<p class="ks-soft">{escape(said)}</p>'
+    return table(_("Metrics"), head, rows) + accuracy + note
 
 
 def _metrics_row(label: Label, metrics: LabelMetrics) -> list[str]:
@@ -92,7 +103,7 @@ def _metrics_row(label: Label, metrics: LabelMetrics) -> list[str]:
         words.measured(metrics.auprc),
         words.measured(metrics.f1),
         f"{metrics.positives} / {metrics.negatives}",
-        f"{point.threshold:.2f}, {point.chosen_by}" if point else "none",
+        f"{point.threshold:.2f}, {point.chosen_by}" if point else _("none"),
     ]
 
 
@@ -101,26 +112,37 @@ def _confusion(card: ModelCard) -> str:
         return ""
     names = [words.spoken(name) for name in card.label_names]
     rows = [[name, *map(str, counts)] for name, counts in zip(names, card.confusion, strict=True)]
-    return table("Confusion matrix", ["True label", *(f"Answered {name.lower()}" for name in names)], rows)
+    return table(
+        _("Confusion matrix"),
+        [_("True label"), *(_("Answered {label}").format(label=name.lower()) for name in names)],
+        rows,
+    )
 
 
 def _calibration(card: ModelCard) -> str:
     made = card.calibration
-    ways = {"none": "none: raw outputs", "temperature": "temperature scaling", "platt": "Platt scaling"}
+    ways = {
+        "none": _("none: raw outputs"),
+        "temperature": _("temperature scaling"),
+        "platt": _("Platt scaling"),
+    }
     error = ""
     if made.ece_before is not None and made.ece_after is not None:
-        error = f"{made.ece_before:.3f} before, {made.ece_after:.3f} after"
+        error = _("{before:.3f} before, {after:.3f} after").format(before=made.ece_before, after=made.ece_after)
     return definitions(
         [
-            ("Method", ways[made.method]),
-            ("Temperature", ", ".join(f"{value:.2f}" for value in made.temperature)),
-            ("Expected calibration error", error),
+            (_("Method"), ways[made.method]),
+            (_("Temperature"), ", ".join(f"{value:.2f}" for value in made.temperature)),
+            (_("Expected calibration error"), error),
         ]
     )
 
 
 def _localisation(card: ModelCard) -> str:
-    head = ["Label", "Evidence peaks inside the mask", "A guess at the centre", "Mask's share of the picture", "Images"]
+    head = [
+        *(_("Label"), _("Evidence peaks inside the mask"), _("A guess at the centre")),
+        *(_("Mask's share of the picture"), _("Images")),
+    ]
     rows = [
         [
             words.spoken(label.name),
@@ -132,18 +154,92 @@ def _localisation(card: ModelCard) -> str:
         for label in card.labels
         if label.metrics and label.metrics.pointing_game
     ]
-    return table("Localisation", head, rows) if rows else ""
+    return table(_("Localisation"), head, rows) if rows else ""
+
+
+def _subgroups(card: ModelCard) -> str:
+    head = [_("Group"), _("Images"), _("Patients"), _("Accuracy"), _("Mean AUROC")]
+    rows = [
+        [
+            f"{group.by}: {group.value}",
+            str(group.images),
+            str(group.patients),
+            words.measured(group.accuracy),
+            words.measured(group.macro_auroc),
+        ]
+        for group in card.subgroups
+    ]
+    return table(_("Subgroups"), head, rows) if rows else ""
+
+
+def audits(card: ModelCard) -> str:
+    """Every explanation method that was audited with this model; empty where none was."""
+    head = [
+        *(_("Method"), _("Depends on what was learnt"), _("Peaks inside the lesion"), _("A guess at the centre")),
+        *(_("Insertion (random)"), _("Deletion (random)"), _("Stability"), _("Seconds a map")),
+    ]
+    rows = [
+        [
+            each.title,
+            {True: _("yes"), False: _("NO"), None: _("not tested")}[each.sanity_passed],
+            "; ".join(f"{words.spoken(found.label)} {words.measured(found.pointing)}" for found in each.localisation),
+            "; ".join(f"{found.pointing_centre:.2f}" for found in each.localisation),
+            _against(each.insertion, each.insertion_random),
+            _against(each.deletion, each.deletion_random),
+            "" if each.stability is None else f"{each.stability:.2f}",
+            f"{each.seconds:.2f}",
+        ]
+        for each in card.explanations
+    ]
+    return table(_("Explanation methods"), head, rows) if rows else ""
+
+
+def _against(value: float | None, floor: float | None) -> str:
+    return "" if value is None else f"{value:.2f}" + (f" ({floor:.2f})" if floor is not None else "")
+
+
+def changes(old: ModelCard, new: ModelCard) -> list[list[str]]:
+    """What differs between two cards of one model: its name, the old value, the new value; identifiers left out."""
+    before, after = dict(_facts(old)), dict(_facts(new))
+    names = dict.fromkeys([*before, *after])
+    return [[n, before.get(n, ""), after.get(n, "")] for n in names if before.get(n, "") != after.get(n, "")]
+
+
+def _facts(card: ModelCard) -> Iterator[tuple[str, str]]:
+    yield _("Backbone"), card.backbone
+    yield _("Pictures seen at"), f"{card.input.height} x {card.input.width} x {card.input.channels}"
+    yield _("Data set"), f"{card.data.name} {card.data.fingerprint[:12]}"
+    yield _("Images"), ", ".join(f"{split} {count}" for split, count in card.data.images.items())
+    yield _("Intended use"), card.intended_use
+    yield _("Not for"), card.not_for
+    yield _("Licence"), card.licence
+    yield _("Calibration"), card.calibration.method
+    yield _("Made"), card.created
+    for label in card.labels:
+        name, point, metrics = words.spoken(label.name), label.operating_point, label.metrics
+        yield f"{name}: {_('operating point')}", f"{point.threshold:.3f}" if point else _("none")
+        if metrics:
+            for title, value in (
+                ("AUROC", metrics.auroc),
+                (_("Sensitivity"), metrics.sensitivity),
+                (_("Specificity"), metrics.specificity),
+            ):
+                yield f"{name}: {title}", words.measured(value)
 
 
 def _training(card: ModelCard) -> str:
     made = card.training
-    scores = [("Frozen backbone", made.probe_score), ("Weights kept", made.score)]
+    scores = [(_("Frozen backbone"), made.probe_score), (_("Weights kept"), made.score)]
     return definitions(
         [
-            ("Backbone", f"{card.backbone}, {card.parameters / 1e6:.2f} million parameters"),
-            *((name, f"{made.score_name} {score:.3f}, validation") for name, score in scores if score is not None),
-            ("Code", made.code_revision),
-            ("Packages", ", ".join(f"{name} {version}" for name, version in made.packages.items())),
+            (_("Backbone"), f"{card.backbone}, {card.parameters / 1e6:.2f} " + _("million parameters")),
+            *(
+                (name, f"{made.score_name} {score:.3f}, " + _("validation"))
+                for name, score in scores
+                if score is not None
+            ),
+            (_("Code"), made.code_revision),
+            (_("Packages"), ", ".join(f"{name} {version}" for name, version in made.packages.items())),
         ]
     )
 
@@ -151,10 +247,10 @@ def _training(card: ModelCard) -> str:
 def _provenance(card: ModelCard) -> str:
     return definitions(
         [
-            ("Model", f"{card.name}, version {card.version}"),
-            ("Made", card.created),
-            ("Licence", card.licence),
-            ("Evidence from layer", f"{card.evidence_layer}, {card.evidence_grid[0]} x {card.evidence_grid[1]}"),
-            ("Weights' SHA-256", card.weights_sha256),
+            (_("Model"), _("{name}, version {version}").format(name=card.name, version=card.version)),
+            (_("Made"), card.created),
+            (_("Licence"), card.licence),
+            (_("Evidence from layer"), f"{card.evidence_layer}, {card.evidence_grid[0]} x {card.evidence_grid[1]}"),
+            (_("Weights' SHA-256"), card.weights_sha256),
         ]
     )

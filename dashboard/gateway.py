@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
 import streamlit as st
 
-from serving.client import Client, ModelSummary
+from serving.client import Client, ModelSummary, Review, StoredAnalysis, Study
 from zoo import errors
 from zoo.cards import ModelCard
 
@@ -20,6 +21,7 @@ CONNECT_TIMEOUT_S = 1.0
 LOOK_TIMEOUT_S = 5.0
 ANALYSIS_TIMEOUT_S = 60.0
 EXPLANATION_TIMEOUT_S = 150.0
+REVIEWS_S = 30.0
 
 Answer = TypeVar("Answer")
 
@@ -29,16 +31,24 @@ def address() -> str:
     return os.environ.get(ADDRESS) or DEFAULT_ADDRESS
 
 
-@st.cache_resource(show_spinner=False)
-def _channel(target: str, timeout_s: float) -> Client:
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _channel(target: str, timeout_s: float, user: str) -> Client:
     return Client(
-        target, timeout_s=timeout_s, explain_timeout_s=EXPLANATION_TIMEOUT_S, connect_timeout_s=CONNECT_TIMEOUT_S
+        target,
+        timeout_s=timeout_s,
+        explain_timeout_s=EXPLANATION_TIMEOUT_S,
+        connect_timeout_s=CONNECT_TIMEOUT_S,
+        user=user,
     )
 
 
 def client(timeout_s: float = ANALYSIS_TIMEOUT_S) -> Client:
-    """A client whose calls wait at most `timeout_s` seconds; one channel per process, kept open."""
-    return cast(Client, _channel(address(), timeout_s))
+    """A client whose calls wait at most `timeout_s` seconds; a channel per user's name, kept open.
+
+    The name is what the user gave, for the gateway's audit trail; nobody has checked it.
+    """
+    named = str(st.session_state.get("user") or "").strip()
+    return cast(Client, _channel(address(), timeout_s, named))
 
 
 @dataclass(frozen=True)
@@ -87,6 +97,45 @@ def card(name: str, version: int) -> ModelCard:
     if (name, version) not in cards:
         cards[name, version] = client().card(name, version)
     return cards[name, version]
+
+
+def worklist(limit: int = 50) -> list[tuple[Study, dict[str, StoredAnalysis]]]:
+    """The newest studies of the store, each with its answers by their identifier.
+
+    A study's answers are asked for again when something of it has changed, or after `REVIEWS_S` seconds, as a review
+    does not show in the list.
+
+    Raises:
+        KerascopeError: as `Client.studies`; BadConfig where the gateway has no store.
+    """
+    asked, now = client(LOOK_TIMEOUT_S), time.monotonic()
+    known: dict[str, tuple[Study, float, dict[str, StoredAnalysis]]] = st.session_state.get("answers", {})
+    fresh = {}
+    for study in asked.studies(limit=limit):
+        before = known.get(study.study_uid)
+        if before is None or before[0] != study or now - before[1] > REVIEWS_S:
+            answers = {stored.analysis_id: stored for stored in asked.study(study.study_uid)[1]}
+            before = (study, now, answers)
+        fresh[study.study_uid] = before
+    st.session_state["answers"] = fresh
+    return [(study, answers) for study, _asked, answers in fresh.values()]
+
+
+def review(said: Review) -> Review:
+    """Hands a person's word to the gateway's store.
+
+    Raises:
+        KerascopeError: as `Client.review`; BadConfig where the gateway has no store.
+    """
+    return client().review(
+        said.analysis_id,
+        said.decision,
+        user=said.user,
+        finding=said.finding,
+        correction=said.correction,
+        comment=said.comment,
+        signed=said.signed,
+    )
 
 
 def attempt(call: Callable[[], Answer]) -> Answer | errors.KerascopeError:

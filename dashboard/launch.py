@@ -14,8 +14,8 @@ from pathlib import Path
 from types import FrameType
 
 from dashboard import theme
+from dashboard.intake import MOST_BYTES
 from zoo import errors
-from zoo.imaging.image import MAX_BYTES
 
 APP = Path(__file__).with_name("app.py")
 STOP_WITHIN_S = 5.0
@@ -28,7 +28,7 @@ def command(*, host: str, port: int) -> list[str]:
         "server.port": port,
         "server.headless": "true",
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": MAX_BYTES >> 20,
+        "server.maxUploadSize": MOST_BYTES >> 20,
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",

@@ -6,7 +6,12 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from dashboard import words
-from zoo.results import Analysis, Finding, Verdict
+from dashboard.i18n import _
+from dashboard.rows import STATUSES, Row
+from dashboard.worth import Worth
+from serving.client import StoredAnalysis
+from zoo.cards import Interval, ModelCard
+from zoo.results import Analysis, Finding, Method, Verdict
 
 CLASSES = {
     Verdict.PRESENT: "ks-present",
@@ -16,15 +21,27 @@ CLASSES = {
 }
 
 
-HEADER = (
-    '<div class="ks-head"><h1>Kerascope</h1>'
-    "<p>What a model finds in a medical image, where it looked, and how far to trust it.</p></div>"
-)
+def header() -> str:
+    """The name and what it is for."""
+    what = _("What a model finds in a medical image, where it looked, and how far to trust it.")
+    return f'<div class="ks-head"><h1>Kerascope</h1><p>{escape(what)}</p></div>'
 
 
 def notice(text: str) -> str:
     """The notice that is never out of sight."""
     return f'<div class="ks-notice" role="note">{escape(text)}</div>'
+
+
+def terms() -> str:
+    """What the user is to read once."""
+    points = [
+        _("This is research software, not a medical device. No result here may guide the care of a patient."),
+        _("A number is shown with what it is worth: read the warnings and the model's card before the number."),
+        _("A map shows where a model looked. It is not an outline of anything."),
+        _("Files stay in this session and go to the gateway named on the left, which may keep its answers."),
+    ]
+    items = "".join(f"<li>{escape(point)}</li>" for point in points)
+    return f'<div class="ks-welcome ks-terms"><h3>{escape(_("Before you begin"))}</h3><ul>{items}</ul></div>'
 
 
 def definitions(facts: Iterable[tuple[str, str]]) -> str:
@@ -72,7 +89,7 @@ def finding(result: Finding, *, exclusive: bool) -> str:
     """One finding: verdict in words, probability on a bar with its operating point, and what that point is worth."""
     return (
         '<div class="ks-finding"><div class="ks-line">'
-        f'<span class="ks-chip {CLASSES[result.verdict]}">{words.verdict(result, exclusive=exclusive)}</span>'
+        f'<span class="ks-chip {CLASSES[result.verdict]}">{escape(words.verdict(result, exclusive=exclusive))}</span>'
         f'<span class="ks-value">{escape(words.percent(result.probability))}</span></div>'
         f'{_bar(result)}<p class="ks-worth">{_worth(result)}</p></div>'
     )
@@ -80,14 +97,16 @@ def finding(result: Finding, *, exclusive: bool) -> str:
 
 def _bar(result: Finding) -> str:
     zone = tick = ""
-    said = f"{words.spoken(result.label)}: calibrated probability {result.probability:.2f}"
+    said = _("{finding}: calibrated probability {probability:.2f}").format(
+        finding=words.spoken(result.label), probability=result.probability
+    )
     if point := result.operating_point:
         low, high = point.not_sure
         if low < high:
             zone = f'<span class="ks-zone" style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></span>'
-            said += f"; not sure from {low:.2f} to {high:.2f}"
+            said += "; " + _("not sure from {low:.2f} to {high:.2f}").format(low=low, high=high)
         tick = f'<span class="ks-tick" style="left:{100 * point.threshold:.1f}%"></span>'
-        said += f"; operating point {point.threshold:.2f}"
+        said += "; " + _("operating point {threshold:.2f}").format(threshold=point.threshold)
     fill = f'<span class="ks-fill {CLASSES[result.verdict]}" style="width:{100 * result.probability:.1f}%"></span>'
     return f'<div class="ks-bar" role="img" aria-label="{escape(said)}" title="{escape(said)}">{zone}{fill}{tick}</div>'
 
@@ -95,23 +114,131 @@ def _bar(result: Finding) -> str:
 def _worth(result: Finding) -> str:
     point = result.operating_point
     if point is None:
-        return "The card has no operating point for this label."
-    return (
-        f"Operating point {point.threshold:.2f}: sensitivity {words.measured(point.sensitivity)}, "
-        f"specificity {words.measured(point.specificity)}"
+        return escape(_("The card has no operating point for this label."))
+    return escape(
+        _("Operating point {threshold:.2f}: sensitivity {sensitivity}, specificity {specificity}").format(
+            threshold=point.threshold,
+            sensitivity=words.measured(point.sensitivity),
+            specificity=words.measured(point.specificity),
+        )
     )
 
 
-LEGEND = (
-    '<div class="ks-legend"><span><i class="ks-l-fill"></i>calibrated probability, 0 to 100 %</span>'
-    '<span><i class="ks-l-tick"></i>operating point</span><span><i class="ks-l-zone"></i>not sure</span>'
-    "<span>in brackets: 95 % interval, on the test set</span></div>"
-)
+def chip(result: Finding, *, exclusive: bool, name: str) -> str:
+    """A finding's name with its verdict."""
+    return (
+        f'<div class="ks-line"><b>{escape(name)}</b><span class="ks-chip {CLASSES[result.verdict]}">'
+        f"{escape(words.verdict(result, exclusive=exclusive))}</span></div>"
+    )
+
+
+def reliability(card: ModelCard, method: Method, label: str) -> str:
+    """What the model's card says of a method, in the order of importance; or that it says nothing."""
+    audited = next((each for each in card.explanations if each.method == method.value), None)
+    if audited is None:
+        return f'<p class="ks-reliability">{escape(_("This method was not audited with this model."))}</p>'
+    found = next((each for each in audited.localisation if each.label == label), None)
+    said = []
+    if audited.sanity_passed is not None:
+        said.append(_("depends on what was learnt") if audited.sanity_passed else _("FAILED the sanity check"))
+    if found is not None:
+        text = _("peaks inside the lesion in {share} (a guess at the centre: {centre})")
+        said.append(text.format(share=words.measured(found.pointing), centre=f"{found.pointing_centre:.2f}"))
+    if audited.insertion is not None and audited.insertion_random is not None:
+        text = _("insertion {insertion:.2f} (random {random:.2f})")
+        said.append(text.format(insertion=audited.insertion, random=audited.insertion_random))
+    if audited.stability is not None:
+        said.append(_("stability {stability:.2f}").format(stability=audited.stability))
+    failed = " ks-failed" if audited.sanity_passed is False else ""
+    text = _("On the card: {measurements}.").format(measurements="; ".join(said) or _("nothing measured"))
+    return f'<p class="ks-reliability{failed}">{escape(text)}</p>'
+
+
+def similar(found: Sequence[tuple[float, StoredAnalysis]]) -> str:
+    """Similar cases as a table: how alike, when, what the model found, what people said."""
+    if not found:
+        return f'<p class="ks-soft">{escape(_("The store holds no other picture of this model and version."))}</p>'
+    rows = []
+    for alike, stored in found:
+        answer, last = stored.analysis, stored.reviews[-1] if stored.reviews else None
+        leading = (
+            f"{words.spoken(answer.leading.label)} ({words.percent(answer.leading.probability)})" if answer else ""
+        )
+        rows.append(
+            [
+                f"{alike:.3f}",
+                f"{stored.created:%Y-%m-%d %H:%M}",
+                leading,
+                f"{last.decision.value}, {last.user}" if last else _("no review"),
+                stored.analysis_id,
+            ]
+        )
+    head = [_("Cosine"), _("Analysed (UTC)"), _("The model's leading finding"), _("People said"), _("Analysis")]
+    return f'<div class="ks-card">{table(_("Similar cases"), head, rows)}</div>'
+
+
+def line(row: Row) -> str:
+    """One line of the worklist: what, when, by which model, and what came of it."""
+    if row.analysis is not None:
+        leading = row.analysis.leading
+        said = (
+            f'<span class="ks-chip {CLASSES[leading.verdict]}">{escape(_(words.VERDICTS[leading.verdict]))}</span> '
+            f"<b>{escape(words.spoken(leading.label))}</b> {escape(words.percent(leading.probability))}"
+        )
+    else:
+        status = _(STATUSES[row.status])
+        said = f'<span class="ks-chip ks-unrated">{escape(status)}</span> {escape(row.reason)}'
+    people = _("{count} answers back").format(count=row.said) if row.said else ""
+    return (
+        f'<div class="ks-row"><span>{escape(row.title)}</span><span>{row.when:%Y-%m-%d %H:%M}</span>'
+        f"<span>{escape(row.model)}</span><span>{said}</span><span>{escape(people)}</span></div>"
+    )
+
+
+def worth(found: Worth, name: str) -> str:
+    """Both predictive values in words first."""
+    rows = [
+        (_("Where it says present, {finding} is there in {value} (PPV)."), found.ppv),
+        (_("Where it says absent, it is truly absent in {value} (NPV)."), found.npv),
+    ]
+    said = "".join(f"<li>{escape(text.format(finding=name, value=_in_percent(value)))}</li>" for text, value in rows)
+    note = _("By Bayes' theorem from sensitivity and specificity; in brackets from the ends of their 95 % intervals.")
+    return f'<ul class="ks-bayes">{said}</ul><p class="ks-worth">{escape(note)}</p>'
+
+
+def _in_percent(interval: Interval) -> str:
+    if interval.value is None:
+        return _("no such case")
+    said = words.percent(interval.value)
+    if interval.low is None or interval.high is None:
+        return said
+    return _("{value} ({low} to {high})").format(
+        value=said, low=words.percent(interval.low), high=words.percent(interval.high)
+    )
+
+
+def legend() -> str:
+    """What the bars' marks mean."""
+    return (
+        f'<div class="ks-legend"><span><i class="ks-l-fill"></i>{_("calibrated probability, 0 to 100 %")}</span>'
+        f'<span><i class="ks-l-tick"></i>{_("operating point")}</span><span><i class="ks-l-zone"></i>{_("not sure")}'
+        f"</span><span>{_('in brackets: 95 % interval, on the test set')}</span></div>"
+    )
+
+
+def warnings(said: Sequence[str]) -> str:
+    """What must be known before the answer is read; nothing where there is nothing."""
+    items = "".join(f"<li>{escape(each)}</li>" for each in said)
+    return f'<ul class="ks-warnings" role="alert">{items}</ul>' if said else ""
 
 
 def trouble(told: words.Trouble) -> str:
     """Why there is no result: the reason's code, what was found, what was expected, what to do."""
-    facts = [("What was found", told.found), ("What was expected", told.expected), ("What to do", told.action)]
+    facts = [
+        (_("What was found"), told.found),
+        (_("What was expected"), told.expected),
+        (_("What to do"), told.action),
+    ]
     return (
         f'<div class="ks-trouble" role="alert"><h3>{escape(told.title)}</h3>{definitions(facts)}'
         f'<p class="ks-code">{escape(told.code)}</p></div>'
@@ -120,12 +247,14 @@ def trouble(told: words.Trouble) -> str:
 
 def welcome(*, samples: bool) -> str:
     """What to do first."""
-    take = "Upload a picture on the left, or take a sample." if samples else "Upload a picture on the left."
-    return (
-        '<div class="ks-welcome"><h3>How to begin</h3><ol>'
-        f"<li>{take} DICOM, PNG and JPEG are read.</li><li>Choose the question to ask of it.</li>"
-        "<li>Read the findings, and look at where the evidence for each lies.</li></ol></div>"
-    )
+    take = _("Upload pictures on the left, or take a sample.") if samples else _("Upload pictures on the left.")
+    steps = [
+        take + " " + _("DICOM, PNG and JPEG are read, single, as a series, or packed in a zip."),
+        _("Choose the question to ask of it."),
+        _("Read the findings, look at where the evidence for each lies, and answer back."),
+    ]
+    items = "".join(f"<li>{escape(step)}</li>" for step in steps)
+    return f'<div class="ks-welcome"><h3>{_("How to begin")}</h3><ol>{items}</ol></div>'
 
 
 def state(text: str, *, ready: bool) -> str:
@@ -139,18 +268,21 @@ def provenance(analysis: Analysis) -> str:
     made, image, took = analysis.provenance, analysis.image, analysis.timings
     return definitions(
         [
-            ("Model", f"{made.model}, version {made.version} ({made.backbone})"),
             (
-                "Picture",
+                _("Model"),
+                _("{name}, version {version}").format(name=made.model, version=made.version) + f" ({made.backbone})",
+            ),
+            (
+                _("Picture"),
                 " ".join(filter(None, [image.format, image.modality, f"{image.width} x {image.height} pixels"])),
             ),
-            ("Reading the file", f"{took.decode_ms:.0f} ms"),
-            ("Resizing", f"{took.preprocess_ms:.0f} ms"),
-            ("Model", f"{took.model_ms:.0f} ms"),
-            ("In all", f"{took.total_ms:.0f} ms"),
-            ("Analysis", made.analysis_id),
-            ("Picture's SHA-256", made.image_sha256),
-            ("Weights' SHA-256", made.weights_sha256),
-            ("Gateway", f"Kerascope {made.gateway_version}"),
+            (_("Reading the file"), f"{took.decode_ms:.0f} ms"),
+            (_("Resizing"), f"{took.preprocess_ms:.0f} ms"),
+            (_("Model"), f"{took.model_ms:.0f} ms"),
+            (_("In all"), f"{took.total_ms:.0f} ms"),
+            (_("Analysis"), made.analysis_id),
+            (_("Picture's SHA-256"), made.image_sha256),
+            (_("Weights' SHA-256"), made.weights_sha256),
+            (_("Gateway"), f"Kerascope {made.gateway_version}"),
         ]
     )

@@ -1,47 +1,26 @@
-"""What one user has open: the picture, its analysis, its explanations. It lives in that user's session only."""
+"""What one user has open and asked. It lives in that user's session only."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import gateway, pictures
+from dashboard import gateway, intake
 from dashboard.samples import Sample
+from dashboard.studies import Outcome, Study
 from serving.client import ModelSummary
 from zoo import errors
-from zoo.imaging import image
-from zoo.imaging.image import Pixels
 from zoo.results import Analysis, Explanation, Method
 
 UPLOAD = "upload"
 SAMPLE = "sample"
+USER = "user"
+STUDY_PAGE = "study-page"
+ACCEPTED = "accepted"
 WAITING = "waiting"  # True where the page has to be drawn again once a model answers
-Outcome = Analysis | errors.KerascopeError
-
-
-@dataclass(kw_only=True)
-class Study:
-    """One picture under examination.
-
-    Attributes:
-        title: what to call it on the page.
-        data: the file as it came.
-        screen: uint8 pixels at the size of a screen; None where the file is no picture.
-        facts: format, modality and size in words.
-        key: of the file's content, for widgets.
-        outcomes: per model and version, its analysis or its refusal.
-        explanations: per model, version, label and method, the map.
-    """
-
-    title: str
-    data: bytes
-    screen: Pixels | None
-    facts: str
-    key: str
-    outcomes: dict[tuple[str, int], Outcome] = field(default_factory=dict)
-    explanations: dict[tuple[str, int, str, Method], Explanation] = field(default_factory=dict)
+MOST_STUDIES = 200
+MOST_BYTES = 256 << 20  # of what is kept open; the oldest studies go first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +29,20 @@ class Frame:
 
     Attributes:
         error: why the gateway does not answer, or None.
+        models: those to choose from.
         model: the one chosen; None where there is none to choose.
         samples: whether there are samples to take.
     """
 
     error: errors.KerascopeError | None
+    models: tuple[ModelSummary, ...]
     model: ModelSummary | None
     samples: bool
+
+
+def user() -> str:
+    """Who this user says they are; empty where they have not."""
+    return str(st.session_state.get(USER) or "").strip()
 
 
 def set_frame(around: Frame) -> None:
@@ -70,22 +56,39 @@ def frame() -> Frame:
     return around
 
 
+def opened() -> list[Study]:
+    """Everything this user has opened and that is still kept, newest first."""
+    studies: list[Study] = st.session_state.setdefault("studies", [])
+    return studies
+
+
 def current() -> Study | None:
-    """The picture this user has open."""
+    """The study this user looks at."""
     study: Study | None = st.session_state.get("study")
     return study
 
 
-def open_file(title: str, data: bytes) -> Study:
-    """Makes a file the one under examination; what was known of the last one is dropped."""
-    screen, facts = None, ""
-    picture = gateway.attempt(lambda: image.read(data))
-    if isinstance(picture, image.Image):
-        screen = pictures.for_screen(picture)
-        facts = " ".join(filter(None, [picture.format, picture.modality, f"{picture.width} x {picture.height} pixels"]))
-    study = Study(title=title, data=data, screen=screen, facts=facts, key=hashlib.sha256(data).hexdigest()[:16])
+def look_at(study: Study | None) -> None:
+    """Makes a study the one looked at; None closes it."""
     st.session_state["study"] = study
-    return study
+
+
+def _keep(new: list[Study]) -> None:
+    """Adds studies to those opened, the first of them in sight; the oldest go where it is too much."""
+    kept = opened()
+    new = [_known(study, kept) or study for study in new]
+    kept[:] = [*new, *(study for study in kept if study not in new)]
+    while len(kept) > len(new) and (len(kept) > MOST_STUDIES or sum(s.size_bytes for s in kept) > MOST_BYTES):
+        kept.pop()
+    look_at(new[0])
+
+
+def _known(study: Study, kept: list[Study]) -> Study | None:
+    """The same files, opened before: what was asked of them is not asked again."""
+    if study.refusal is not None:
+        return None
+    hashes = [scan.sha256 for scan in study.scans]
+    return next((each for each in kept if [scan.sha256 for scan in each.scans] == hashes), None)
 
 
 def uploader_key() -> str:
@@ -94,44 +97,58 @@ def uploader_key() -> str:
 
 
 def uploaded() -> None:
-    """Opens what was just uploaded; closes the study where the upload was taken back."""
-    file = st.session_state.get(uploader_key())
+    """Opens what was just uploaded; closes the study where every upload was taken back."""
+    files = st.session_state.get(uploader_key()) or []
+    seen: set[str] = st.session_state.setdefault("seen", set())
+    new = [file for file in files if file.file_id not in seen]
+    seen.update(file.file_id for file in new)
     st.session_state[SAMPLE] = None
-    if file is None:
-        st.session_state.pop("study", None)
-    else:
-        open_file("Uploaded picture", file.getvalue())
+    if new:
+        _keep(intake.studies(file.getvalue() for file in new))
+    elif not files:
+        look_at(None)
 
 
 def sampled(offered: list[Sample]) -> None:
     """Opens the sample just chosen, if any, and empties the uploader."""
     st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
-    st.session_state.pop("study", None)
+    look_at(None)
     for sample in offered:
         if sample.title == st.session_state.get(SAMPLE):
-            open_file(sample.title, sample.read())
+            _keep([Study(title=sample.title, scans=(intake.scan(sample.read()),))])
+
+
+def ask_about(number: int) -> None:
+    """Makes another slice the one that the models are asked about."""
+    study = current()
+    if study is not None and 0 <= number < len(study.scans):
+        study.asked = number
 
 
 def analysis(study: Study, model: str, version: int) -> Outcome:
     """The model's answer on the study, asked for once; an error that may pass is asked about again."""
-    if (model, version) in study.outcomes:
-        return study.outcomes[model, version]
-    outcome: Outcome = gateway.attempt(lambda: gateway.client().analyze(study.data, model=model, version=version))
+    if study.refusal is not None:
+        return study.refusal
+    key = (study.scan.sha256, model, version)
+    if key in study.outcomes:
+        return study.outcomes[key]
+    asked = study.scan.data
+    outcome: Outcome = gateway.attempt(lambda: gateway.client().analyze(asked, model=model, version=version))
     st.session_state[WAITING] = isinstance(outcome, errors.ModelNotReady)
     if isinstance(outcome, (Analysis, errors.BadImage, errors.ImageRefused)):
-        study.outcomes[model, version] = outcome
+        study.outcomes[key] = outcome
     return outcome
 
 
 def explanation(study: Study, model: str, version: int, label: str, method: Method) -> Explanation | None:
     """The map already asked for, if it was."""
-    return study.explanations.get((model, version, label, method))
+    return study.explanations.get((study.scan.sha256, model, version, label, method))
 
 
 def explain(study: Study, model: str, version: int, label: str, method: Method) -> Explanation | errors.KerascopeError:
     """Asks for a map by another method, which may take a while, and keeps it with the study."""
-    client = gateway.client()
-    made = gateway.attempt(lambda: client.explain(study.data, model=model, method=method, label=label, version=version))
+    client, asked = gateway.client(), study.scan
+    made = gateway.attempt(lambda: client.explain(asked.data, model=model, method=method, label=label, version=version))
     if isinstance(made, Explanation):
-        study.explanations[model, version, label, method] = made
+        study.explanations[asked.sha256, model, version, label, method] = made
     return made

@@ -1,13 +1,16 @@
-"""One picture, one question: the picture with its evidence on the left, what the model says of it on the right."""
+"""One picture or series, one question: the viewer on the left, what the model says of it on the right."""
 
 from __future__ import annotations
 
 from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import gateway, markup, panels, session, words
-from dashboard.session import Study
+from dashboard.i18n import _
+from dashboard.studies import Study
+from dashboard.views import answer, explain
 from serving.client import ModelSummary
 from zoo import errors
 from zoo.cards import ModelCard
@@ -20,14 +23,14 @@ def page() -> None:
     model = frame.model
     if model is not None:
         st.html(f'<p class="ks-question">{escape(model.question)}</p>')
-    picture, answer = st.columns(2, gap="medium")
+    picture, said = st.columns([0.52, 0.48], gap="medium")
     card = gateway.attempt(lambda: gateway.card(model.name, model.version)) if model else None
     if model and isinstance(card, ModelCard):
-        _answered(study, model, card, picture, answer, samples=frame.samples)
+        _answered(study, model, card, picture, said, samples=frame.samples)
         return
     with picture:
-        panels.plain_picture(study.screen if study else None)
-    with answer:
+        panels.picture(study)
+    with said:
         panels.trouble(card if isinstance(card, errors.KerascopeError) else frame.error or _no_models(), "again")
 
 
@@ -39,73 +42,61 @@ def _answered(
     study: Study | None,
     model: ModelSummary,
     card: ModelCard,
-    picture: st.delta_generator.DeltaGenerator,
-    answer: st.delta_generator.DeltaGenerator,
+    picture: DeltaGenerator,
+    said: DeltaGenerator,
     *,
     samples: bool,
 ) -> None:
-    with answer:
-        said, compared, about = st.tabs(["Findings", "Compare maps", "Model card"])
+    with said:
+        found, back, why, about = st.tabs([_("Findings"), _("Answer back"), _("Explain"), _("Model card")])
     with about:
         panels.model_card(card)
     if study is None:
         with picture:
-            panels.plain_picture(None)
-        said.html(markup.welcome(samples=samples))
-        compared.html('<p class="ks-soft">Open a picture first.</p>')
+            panels.picture(None)
+        found.html(markup.welcome(samples=samples))
+        for tab in (back, why):
+            tab.html(f'<p class="ks-soft">{escape(_("Open a picture first."))}</p>')
         return
-    _studied(study, model, card, picture, said, compared)
+    with found, st.spinner(_("The model is looking at the picture")):
+        outcome = session.analysis(study, model.name, model.version)
+    if not isinstance(outcome, Analysis):
+        _refused(study, outcome, picture, found, (back, why))
+        return
+    _studied(study, outcome, card, picture, (found, back, why))
+
+
+def _refused(
+    study: Study,
+    error: errors.KerascopeError,
+    picture: DeltaGenerator,
+    found: DeltaGenerator,
+    others: tuple[DeltaGenerator, ...],
+) -> None:
+    with picture:
+        panels.picture(study, on_ask=session.ask_about)
+    with found:
+        panels.trouble(error, "again")
+    for tab in others:
+        tab.html(f'<p class="ks-soft">{escape(_("There is no finding to speak of."))}</p>')
 
 
 def _studied(
-    study: Study,
-    model: ModelSummary,
-    card: ModelCard,
-    picture: st.delta_generator.DeltaGenerator,
-    said: st.delta_generator.DeltaGenerator,
-    compared: st.delta_generator.DeltaGenerator,
+    study: Study, analysis: Analysis, card: ModelCard, picture: DeltaGenerator, tabs: tuple[DeltaGenerator, ...]
 ) -> None:
-    with said, st.spinner("The model is looking at the picture"):
-        outcome = session.analysis(study, model.name, model.version)
-    if isinstance(outcome, errors.KerascopeError) or study.screen is None:
-        with picture:
-            panels.plain_picture(study.screen)
-        with said:
-            panels.trouble(outcome if isinstance(outcome, errors.KerascopeError) else _unseen(), "again")
-        compared.html('<p class="ks-soft">There is no finding to compare.</p>')
-        return
-    key = f"{study.key}-{model.name}-{model.version}"
-    finding = _chosen(outcome, key)
+    found, back, why = tabs
+    key = f"{study.key}-{card.name}-{card.version}"
+    finding = _chosen(analysis, key)
     with picture:
-        panels.evidence(study.screen, finding, key)
-        st.html(f'<p class="ks-facts">{escape(study.title)}: {escape(study.facts)}</p>')
-    with said:
-        panels.findings(outcome, card, f"chosen-{key}")
-    with compared:
-        _compare(study, model, finding)
-
-
-def _unseen() -> errors.InternalError:
-    return errors.InternalError("The gateway could read this picture, but the dashboard could not show it.")
+        panels.picture(study, finding, key, session.ask_about)
+    with found:
+        panels.findings(analysis, card, f"chosen-{key}", words.warnings(analysis, card, study.analyses()))
+    with back:
+        answer.tab(study, analysis, card)
+    with why:
+        explain.tab(study, analysis, finding, card)
 
 
 def _chosen(analysis: Analysis, key: str) -> Finding:
     label = st.session_state.setdefault(f"chosen-{key}", analysis.leading.label)
     return next((finding for finding in analysis.findings if finding.label == label), analysis.leading)
-
-
-def _compare(study: Study, model: ModelSummary, finding: Finding) -> None:
-    assert study.screen is not None
-    method, asked = panels.method_choice(finding)
-    made = session.explanation(study, model.name, model.version, finding.label, method)
-    if made is None and asked:
-        with st.spinner(f"{words.METHODS[method]} is at work", show_time=True):
-            answer = session.explain(study, model.name, model.version, finding.label, method)
-        if isinstance(answer, errors.KerascopeError):
-            panels.trouble(answer)
-            return
-        made = answer
-    if made is None:
-        st.html(markup.viewer("", f"{words.METHODS[method]} has not been asked yet."))
-    else:
-        panels.explanation(study.screen, finding, made)

@@ -13,6 +13,7 @@ from serving.messages import ModelSummary
 from serving.proto.kerascope.v1 import inference_pb2 as pb
 from serving.proto.kerascope.v1 import inference_pb2_grpc
 from serving.status import abort_on_error
+from serving.store_servicer import StoreServicer
 from zoo import errors
 from zoo.cards import (
     Calibration,
@@ -146,10 +147,11 @@ def card(task: Task = PHANTOM_CHEST) -> ModelCard:
     )
 
 
-class CannedServicer(inference_pb2_grpc.InferenceServicer):
+class CannedServicer(StoreServicer):
     """Reads and gates pictures as the gateway does; the findings are `PROBABILITIES`."""
 
     def __init__(self, tasks: tuple[Task, ...]) -> None:
+        super().__init__(None, None, watchers=1)  # as a gateway without a store
         self.tasks = {task.name: task for task in tasks}
         self.ready = True
         self.analyses = 0

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from PIL import Image as Pillow
 from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.canned import CannedGateway
+from zoo.results import Method
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 
@@ -54,6 +57,9 @@ class Page:
     def __init__(self) -> None:
         self.app = AppTest.from_file(str(APP), default_timeout=60)
         self.run()
+        assert "Before you begin" in self.text
+        self.app.button(key="accept").click()
+        self.run()
 
     def run(self) -> Page:
         self.app.run()
@@ -68,10 +74,18 @@ class Page:
 
     @property
     def text(self) -> str:
-        return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", self.html)))
+        map_ = self.viewer["map"] or {} if self.viewer else {}
+        said = " ".join([self.html, map_.get("strength", ""), map_.get("note", "")])
+        return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", said)))
 
-    def upload(self, data: bytes, name: str = "image") -> Page:
-        self.app.file_uploader[0].set_value((name, data, "application/octet-stream"))
+    @property
+    def viewer(self) -> dict[str, Any]:
+        """What the viewer was handed; empty where there is none on the page."""
+        found = self.app.get("bidi_component")
+        return json.loads(found[0].proto.json) if found else {}
+
+    def upload(self, *files: bytes) -> Page:
+        self.app.file_uploader[0].set_value([("DOE_JANE", data, "application/octet-stream") for data in files])
         return self.run()
 
     def sample(self, number: int) -> Page:
@@ -87,20 +101,15 @@ class Page:
         self.app.button(key=f"choose-{label}").click()
         return self.run()
 
-    def explain(self, method: str = "Grad-CAM") -> Page:
-        self.app.selectbox(key="method").select(method)
+    def explain(self, method: Method = Method.GRAD_CAM) -> Page:
+        self.app.multiselect(key="methods").set_value([method])
         self.app.button(key="explain").click()
         return self.run()
 
     @property
     def overlay(self) -> tuple[str, bool]:
-        """The switch's label and whether it is on."""
-        (switch,) = self.app.toggle
-        return switch.label, switch.value
-
-    def switch(self, on: bool) -> Page:
-        self.app.toggle[0].set_value(on)
-        return self.run()
+        """The switch's label and how it stands to begin with."""
+        return self.viewer["map"]["title"], self.viewer["map"]["on"]
 
 
 @pytest.fixture

@@ -1,0 +1,128 @@
+"""What a user has opened: pictures and series, each with what a model said of it. No widget, no gateway."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import cached_property
+
+from dashboard import pictures
+from dashboard.viewer.pixels import Slice, slice_of
+from serving.client import Review
+from zoo import errors
+from zoo.imaging import image
+from zoo.imaging.image import Image, Pixels
+from zoo.results import Analysis, Explanation, Method
+
+Outcome = Analysis | errors.KerascopeError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scan:
+    """One file.
+
+    Attributes:
+        data: as it came.
+        study_uid, series_uid: of DICOM files, (0020,000D) and (0020,000E); else empty.
+        place: what a series is sorted by.
+    """
+
+    data: bytes
+    study_uid: str = ""
+    series_uid: str = ""
+    place: tuple[float, float] = (0.0, 0.0)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the file's content, as the gateway names it."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @cached_property
+    def picture(self) -> Image | errors.BadImage:
+        """The picture, or why there is none."""
+        try:
+            return image.read(self.data)
+        except errors.BadImage as error:
+            return error
+
+    @cached_property
+    def view(self) -> Slice | None:
+        """The same for the viewer; None where there is no picture."""
+        return slice_of(self.data, self.picture) if isinstance(self.picture, Image) else None
+
+    @cached_property
+    def screen(self) -> Pixels | None:
+        """The same at the size of a screen, uint8."""
+        return pictures.for_screen(self.picture) if isinstance(self.picture, Image) else None
+
+    @property
+    def facts(self) -> str:
+        """Format, modality and size in words; empty where there is no picture."""
+        seen = self.picture
+        if not isinstance(seen, Image):
+            return ""
+        return " ".join(filter(None, [seen.format, seen.modality, f"{seen.width} x {seen.height} pixels"]))
+
+
+@dataclass(kw_only=True, eq=False)
+class Study:
+    """A picture, or a series of slices.
+
+    Attributes:
+        title: what to call it on the page; never a file's name, which may be a patient's.
+        scans: in their order.
+        asked: the scan that the models are asked about.
+        received: when it was opened, UTC.
+        refusal: why nothing of it can be read, where that is known already.
+        outcomes: per scan's SHA-256, model and version, the analysis or the refusal.
+        explanations: per scan's SHA-256, model, version, label and method, the map.
+        reviews: what this user said where the gateway has no store to keep it.
+    """
+
+    title: str
+    scans: tuple[Scan, ...]
+    asked: int = 0
+    received: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
+    refusal: errors.BadImage | None = None
+    outcomes: dict[tuple[str, str, int], Outcome] = field(default_factory=dict)
+    explanations: dict[tuple[str, str, int, str, Method], Explanation] = field(default_factory=dict)
+    reviews: list[Review] = field(default_factory=list)
+
+    @property
+    def scan(self) -> Scan:
+        """The one that the models are asked about."""
+        return self.scans[self.asked]
+
+    @property
+    def key(self) -> str:
+        """Of the content, for widgets."""
+        return self.scans[0].sha256[:16]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all its files."""
+        return sum(len(scan.data) for scan in self.scans)
+
+    @property
+    def slices(self) -> list[Slice]:
+        """For the viewer; none where one of them cannot be shown."""
+        views = [scan.view for scan in self.scans]
+        return [view for view in views if view] if all(views) else []
+
+    def outcome(self, model: str) -> Outcome | None:
+        """The newest version's answer among those given, if this model was asked."""
+        given = {
+            version: outcome
+            for (sha256, name, version), outcome in self.outcomes.items()
+            if (sha256, name) == (self.scan.sha256, model)
+        }
+        return given[max(given)] if given else None
+
+    def analyses(self) -> list[Analysis]:
+        """All that models said of the scan they are asked about."""
+        return [
+            outcome
+            for (sha256, _model, _version), outcome in self.outcomes.items()
+            if sha256 == self.scan.sha256 and isinstance(outcome, Analysis)
+        ]

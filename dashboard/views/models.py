@@ -1,0 +1,93 @@
+"""The models: each card as a page, which versions there are and whether they answer, what changed between two."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from dashboard import card as cards
+from dashboard import gateway, markup, panels, session
+from dashboard.i18n import _
+from serving.client import ModelSummary
+from zoo import errors
+from zoo.cards import ModelCard
+
+
+def page() -> None:
+    """Every version in a table, then the card of one, and what changed since another."""
+    listed = gateway.attempt(lambda: gateway.client(gateway.LOOK_TIMEOUT_S).models())
+    if isinstance(listed, errors.KerascopeError):
+        panels.trouble(listed, "again")
+        return
+    every = sorted(listed, key=lambda model: (model.name, -model.version))
+    if not every:
+        panels.trouble(errors.ModelNotReady("The gateway answers, but it has no model to offer."), "again")
+        return
+    st.html(_table(every))
+    first, second = st.columns(2, gap="medium")
+    chosen = first.selectbox(_("Model"), every, index=_asked(every), format_func=_named, key="card-of")
+    others = [model for model in every if model.name == chosen.name and model.version != chosen.version]
+    before = second.selectbox(
+        _("What changed since"),
+        others,
+        index=None,
+        format_func=_named,
+        key=f"since-{chosen.name}-{chosen.version}",
+        placeholder=_("Choose a version") if others else _("There is no other version"),
+        disabled=not others,
+    )
+    _shown(chosen, before)
+
+
+def _asked(every: list[ModelSummary]) -> int:
+    """Where the model of the question at the side stands."""
+    asked = session.frame().model
+    places = [
+        at for at, model in enumerate(every) if asked and (model.name, model.version) == (asked.name, asked.version)
+    ]
+    return places[0] if places else 0
+
+
+def _named(model: ModelSummary) -> str:
+    return _("{name}, version {version}").format(name=model.name, version=model.version)
+
+
+def _table(every: list[ModelSummary]) -> str:
+    head = [_("Model"), _("Version"), _("State"), _("Question")]
+    rows = [
+        [
+            model.name,
+            str(model.version),
+            _("answers now") if model.ready else _("does not answer"),
+            model.question,
+        ]
+        for model in every
+    ]
+    return f'<div class="ks-card">{markup.table(_("Models and versions"), head, rows)}</div>'
+
+
+def _shown(chosen: ModelSummary, before: ModelSummary | None) -> None:
+    card = gateway.attempt(lambda: gateway.card(chosen.name, chosen.version))
+    if isinstance(card, errors.KerascopeError):
+        panels.trouble(card, "again")
+        return
+    if before is not None:
+        old = gateway.attempt(lambda: gateway.card(before.name, before.version))
+        if isinstance(old, ModelCard):
+            _changes(old, card)
+    panels.model_card(card)
+
+
+def _changes(old: ModelCard, new: ModelCard) -> None:
+    title = _("What changed from version {old} to {new}").format(old=old.version, new=new.version)
+    changed = cards.changes(old, new)
+    if not changed:
+        st.html(f'<p class="ks-soft">{escape(_("Nothing that a card says has changed."))}</p>')
+        return
+    head = [
+        _("What"),
+        _("Version {version}").format(version=old.version),
+        _("Version {version}").format(version=new.version),
+    ]
+    st.html(f'<div class="ks-card"><h3>{escape(title)}</h3>{markup.table(title, head, changed)}</div>')

@@ -22,6 +22,7 @@ COLOUR_DIFFERENCE = 24
 COLOUR_SHARE = 0.05
 WHITE_SHARE = 0.5
 EXTREME_SHARE = 0.98
+MIN_RANGE = 8
 MIN_LIKENESS = 0.3  # an average picture that pictures hardly resemble says nothing of which way round the greys are
 
 
@@ -39,7 +40,7 @@ def check(image: Image, spec: InputSpec) -> None:
     _check_modality(image, spec)
     _check_anatomy(image, spec)
     _check_shape(image, spec)
-    if int(image.pixels.max()) - int(image.pixels.min()) < 8:
+    if _range(_thinned(image.pixels)) < MIN_RANGE and _range(image.pixels) < MIN_RANGE:
         raise errors.ImageRefused(
             f"The picture is blank: all its pixels lie between {image.pixels.min()} and {image.pixels.max()} of 255. "
             "Check the window and the exposure.",
@@ -157,7 +158,8 @@ def _check_greys(pixels: Pixels) -> None:
             Reason.COLOUR,
         )
     thinned = _thinned(pixels)
-    white, extreme = float((thinned == 255).mean()), float(((thinned == 255) | (thinned == 0)).mean())
+    white = np.count_nonzero(thinned == 255) / thinned.size
+    extreme = white + np.count_nonzero(thinned == 0) / thinned.size
     if white > WHITE_SHARE or extreme > EXTREME_SHARE:
         raise errors.ImageRefused(
             f"The picture is saturated: {white:.0%} of it is pure white and {extreme - white:.0%} pure black. "
@@ -166,9 +168,13 @@ def _check_greys(pixels: Pixels) -> None:
         )
 
 
+def _range(pixels: Pixels) -> int:
+    return int(pixels.max()) - int(pixels.min())
+
+
 def _thinned(pixels: Pixels) -> Pixels:
     """About 256 x 256 of the pixels."""
-    return pixels[:: max(1, pixels.shape[0] // 256), :: max(1, pixels.shape[1] // 256)]
+    return np.ascontiguousarray(pixels[:: max(1, pixels.shape[0] // 256), :: max(1, pixels.shape[1] // 256)])
 
 
 def _coloured(pixels: Pixels) -> float:

@@ -25,7 +25,7 @@ def preprocess(image: Image, spec: InputSpec) -> Pixels:
         uint8 [spec.height, spec.width, spec.channels], 0 black.
     """
     picture = Pillow.fromarray(image.pixels)
-    if spec.channels == 1:
+    if spec.channels == 1 and picture.mode != "L":
         picture = picture.convert("L")
     resized = picture.resize((spec.width, spec.height), Pillow.Resampling.BILINEAR)
     return np.asarray(resized.convert("L" if spec.channels == 1 else "RGB")).reshape(

@@ -27,24 +27,27 @@ def displayed(stored: npt.NDArray[np.generic], dataset: Dataset) -> Pixels:
         BadImage: an unreadable modality or VOI LUT, window or shutter.
     """
     unsigned = np.dtype(f"u{stored.dtype.itemsize}")
-    values = _values(stored.dtype, dataset)
-    padded = _padding(values, dataset)
     index = np.ascontiguousarray(stored).view(unsigned)
-    shown = _brightness(values, index, padded, dataset)
+    bits = number(dataset, "BitsStored")
+    samples = _samples(unsigned, bits, dataset)
+    values = np.arange(2**bits, dtype=np.int64)
+    if stored.dtype.kind == "i":
+        values[2 ** (bits - 1) :] -= 2**bits
+    padded = _padding(values, dataset)
+    shown = _brightness(values, index, samples, padded, dataset)
     if _inverse(dataset):
         shown = 1.0 - shown
     shown[padded] = 0.0
-    return _look_up(np.rint(np.nan_to_num(shown) * 255).astype(np.uint8), index)
+    return _look_up(np.rint(np.nan_to_num(shown) * 255).astype(np.uint8)[samples], index)
 
 
-def _values(dtype: np.dtype[np.generic], dataset: Dataset) -> npt.NDArray[np.int64]:
-    """What each pattern of bits stands for: the sample ends at High Bit, whatever lies beside it (PS3.5 8.1.1)."""
-    allocated, stored = 8 * dtype.itemsize, number(dataset, "BitsStored")
+def _samples(unsigned: np.dtype[np.generic], bits: int, dataset: Dataset) -> Index:
+    """The sample in each pattern of bits: it ends at High Bit, whatever lies beside it (PS3.5 section 8.1.1)."""
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
     laid_out = not syntax.is_compressed or syntax == RLELossless  # a codec hands out samples without bits beside them
-    high = number(dataset, "HighBit", stored - 1) if laid_out and number(dataset, "BitsAllocated") > 1 else stored - 1
-    every = np.arange(2**allocated, dtype=np.dtype(f"u{dtype.itemsize}")).view(dtype)
-    return np.asarray((every << (allocated - 1 - high)) >> (allocated - stored)).astype(np.int64)
+    high = number(dataset, "HighBit", bits - 1) if laid_out and number(dataset, "BitsAllocated") > 1 else bits - 1
+    every = np.arange(2 ** (8 * unsigned.itemsize), dtype=unsigned)
+    return np.asarray((every >> (high + 1 - bits)) & (2**bits - 1))
 
 
 def _inverse(dataset: Dataset) -> bool:
@@ -71,9 +74,9 @@ def _padding(values: npt.NDArray[np.int64], dataset: Dataset) -> npt.NDArray[np.
 
 
 def _brightness(
-    values: npt.NDArray[np.int64], index: Index, padded: npt.NDArray[np.bool_], dataset: Dataset
+    values: npt.NDArray[np.int64], index: Index, samples: Index, padded: npt.NDArray[np.bool_], dataset: Dataset
 ) -> FloatArray:
-    """Stored values to brightness in [0, 1]; `index` is the picture, as places in `values`."""
+    """Stored values to brightness in [0, 1]; `index` is the picture in `samples`, and these lie in `values`."""
     try:
         modality = np.asarray(apply_modality_lut(values, dataset), np.float64)
         if dataset.get("VOILUTSequence"):
@@ -84,7 +87,8 @@ def _brightness(
     except Exception:
         raise damaged("its modality or VOI look-up table is unreadable (PS3.3 C.11.1 and C.11.2)") from None
     if centre is None or width is None:
-        return _spread(modality, _counts(index, len(values), dataset) * ~padded)
+        counts = np.bincount(samples, weights=_counts(index, len(samples), dataset), minlength=len(values))
+        return _spread(modality, np.asarray(counts * ~padded, np.float64))
     return window(modality, centre, width, str(dataset.get("VOILUTFunction", "") or "LINEAR"))
 
 
@@ -97,7 +101,7 @@ def _counts(index: Index, length: int, dataset: Dataset) -> npt.NDArray[np.int64
     return np.bincount(index.ravel(), minlength=length)
 
 
-def _spread(values: FloatArray, counts: npt.NDArray[np.int64]) -> FloatArray:
+def _spread(values: FloatArray, counts: FloatArray) -> FloatArray:
     """From the 0.5th percentile (black) to the 99.5th (white) of the values that occur."""
     occurring = np.flatnonzero(counts)
     if not len(occurring):

@@ -7,7 +7,7 @@ import zlib
 
 from pydicom import Dataset, FileMetaDataset, dcmread
 from pydicom.filereader import read_dataset
-from pydicom.tag import BaseTag
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from zoo import errors
@@ -25,6 +25,7 @@ USED = (
     *("PresentationLUTShape", "PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"),
     *("ShutterShape", "ShutterPresentationValue", "CollimatorShape"),
 )
+_USED_TAGS = frozenset(Tag(keyword) for keyword in USED)
 _META_BYTES = 1 << 16
 _BESIDES_PIXELS = 16 << 20
 
@@ -45,8 +46,8 @@ def parse(data: bytes, max_pixels: int) -> Dataset:
         deflated = str(meta.get("TransferSyntaxUID", "")) == DeflatedExplicitVRLittleEndian
         limit = 6 * max_pixels + _BESIDES_PIXELS
         dataset = _inflated(data, meta, limit) if deflated else dcmread(io.BytesIO(data))
-        for keyword in USED:  # pydicom converts a value when it is first looked at
-            dataset.get(keyword)
+        for tag in dataset.keys() & _USED_TAGS:  # pydicom converts a value when it is first looked at
+            dataset[tag]
         return dataset
     except errors.BadImage:
         raise

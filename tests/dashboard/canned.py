@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+import uuid
 from concurrent import futures
+from dataclasses import replace
 
 import grpc
 import numpy as np
 
 from serving import messages
+from serving.hospital import header
 from serving.messages import ModelSummary
 from serving.proto.kerascope.v1 import inference_pb2 as pb
 from serving.proto.kerascope.v1 import inference_pb2_grpc
 from serving.status import abort_on_error
+from serving.store.store import Store
 from serving.store_servicer import StoreServicer
 from zoo import errors
 from zoo.cards import (
@@ -150,8 +155,8 @@ def card(task: Task = PHANTOM_CHEST) -> ModelCard:
 class CannedServicer(StoreServicer):
     """Reads and gates pictures as the gateway does; the findings are `PROBABILITIES`."""
 
-    def __init__(self, tasks: tuple[Task, ...]) -> None:
-        super().__init__(None, None, watchers=1)  # as a gateway without a store
+    def __init__(self, tasks: tuple[Task, ...], store: Store | None) -> None:
+        super().__init__(store, None, watchers=1)
         self.tasks = {task.name: task for task in tasks}
         self.ready = True
         self.analyses = 0
@@ -173,8 +178,31 @@ class CannedServicer(StoreServicer):
                 raise errors.ModelNotReady("The model server does not answer at localhost:8500.")
             task = self.tasks[request.model.name]
             picture = image.read(request.image)
-            gate.check(picture, card(task).input)
-            return messages.analysis_to_message(analysis(task, picture))
+            try:
+                gate.check(picture, card(task).input)
+            except errors.ImageRefused as refusal:
+                self._refused(request, refusal)
+                raise
+            return messages.analysis_to_message(self._saved(request, analysis(task, picture)))
+
+    def _saved(self, request: pb.AnalyzeRequest, answer: Analysis) -> Analysis:
+        """The answer, in the store under an identifier of its own where there is a store."""
+        if self._kept is None:
+            return answer
+        made = replace(
+            answer.provenance,
+            analysis_id=uuid.uuid4().hex,
+            image_sha256=hashlib.sha256(request.image).hexdigest(),
+        )
+        answer = replace(answer, provenance=made, embedding=np.ones(4, np.float32))
+        self._kept.analyses.save(answer, header.read(request.image))
+        return answer
+
+    def _refused(self, request: pb.AnalyzeRequest, refusal: errors.ImageRefused) -> None:
+        if self._kept is not None:
+            digest = hashlib.sha256(request.image).hexdigest()
+            about = header.read(request.image)
+            self._kept.analyses.refuse(refusal, about, model=request.model.name, version=1, image_sha256=digest)
 
     def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> pb.ExplainResponse:
         with abort_on_error(context):
@@ -196,8 +224,10 @@ class CannedServicer(StoreServicer):
 class CannedGateway:
     """A gRPC server around a `CannedServicer`; it can go away and come back on the same port."""
 
-    def __init__(self, tasks: tuple[Task, ...] = (PHANTOM_CHEST, BREAST_ULTRASOUND), port: int = 0) -> None:
-        self.servicer = CannedServicer(tasks)
+    def __init__(
+        self, tasks: tuple[Task, ...] = (PHANTOM_CHEST, BREAST_ULTRASOUND), port: int = 0, store: Store | None = None
+    ) -> None:
+        self.servicer = CannedServicer(tasks, store)
         self.port = port
         self._server: grpc.Server | None = None
 

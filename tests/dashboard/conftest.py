@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import pytest
 from PIL import Image as Pillow
 from streamlit.testing.v1 import AppTest
 
+from serving.store.store import Store
 from tests.dashboard.canned import CannedGateway
 from zoo.results import Method
+from zoo.tasks import BREAST_ULTRASOUND, PHANTOM_CHEST
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 
@@ -51,11 +54,26 @@ def canned() -> Iterator[CannedGateway]:
     gateway.stop()
 
 
+@pytest.fixture
+def keeping(tmp_path: Path) -> Iterator[CannedGateway]:
+    """A canned gateway with a store, and a model that reads CT."""
+    store = Store(f"sqlite:///{tmp_path / 'store.db'}")
+    gateway = CannedGateway((PHANTOM_CHEST, replace(BREAST_ULTRASOUND, modalities=("CT",))), store=store).start()
+    yield gateway
+    gateway.stop()
+    store.close()
+
+
 class Page:
     """The dashboard under Streamlit's AppTest, read as a person reads it."""
 
-    def __init__(self) -> None:
-        self.app = AppTest.from_file(str(APP), default_timeout=60)
+    def __init__(self, script: str = "") -> None:
+        """The app; or the page that a script draws, with what stands around it."""
+        self.app = (
+            AppTest.from_string(script, default_timeout=60)
+            if script
+            else AppTest.from_file(str(APP), default_timeout=60)
+        )
         self.run()
         assert "Before you begin" in self.text
         self.app.button(key="accept").click()
@@ -64,7 +82,7 @@ class Page:
     def run(self) -> Page:
         self.app.run()
         assert not self.app.exception, self.app.exception
-        assert "Research use only" in self.text
+        assert "Research use only" in self.text or "Nur für Forschungszwecke" in self.text
         assert "Traceback" not in self.text
         return self
 
@@ -113,12 +131,12 @@ class Page:
 
 
 @pytest.fixture
-def open_page(monkeypatch: pytest.MonkeyPatch, samples: Path) -> Callable[[str], Page]:
-    """open_page(address): a new session of the dashboard on the gateway at `address`."""
+def open_page(monkeypatch: pytest.MonkeyPatch, samples: Path) -> Callable[..., Page]:
+    """open_page(address, script=""): a new session of the dashboard on the gateway at `address`."""
 
-    def open_at(address: str) -> Page:
+    def open_at(address: str, script: str = "") -> Page:
         monkeypatch.setenv("KERASCOPE_GATEWAY", address)
         monkeypatch.setenv("KERASCOPE_SAMPLES", str(samples))
-        return Page()
+        return Page(script)
 
     return open_at

@@ -229,3 +229,9 @@ def test_a_file_of_nested_sequences_is_refused_not_crashed_on():
     with pytest.raises(errors.BadImage) as caught:
         read(meta + opening * 100_000)
     assert caught.value.reason in (Reason.DAMAGED, Reason.NOT_AN_IMAGE)
+
+
+def test_a_jp2_box_of_no_length_is_damage_and_not_stood_before_for_ever():
+    boxes = b"\0\0\0\x0cjP  \r\n\x87\n" + b"\0\0\0\0ftypjp2 "
+    with pytest.raises(errors.BadImage, match=r"compressed frame is not of Rows x Columns"):
+        read(encapsulated(JPEG2000Lossless, boxes + HTJ2K, np.zeros((16, 16), np.uint16), BitsStored=16, HighBit=15))

@@ -23,8 +23,24 @@ def header(frame: bytes) -> Frame | None:
     """
     if frame[:2] == b"\xff\xd8":
         return _jpeg(frame)
-    start = 0 if frame[:4] == b"\xff\x4f\xff\x51" else frame[:4096].find(b"\xff\x4f\xff\x51")
-    return _jpeg2000(frame, start) if start >= 0 else None
+    start = _past_boxes(frame) if frame[4:8] == b"jP  " else 0
+    return _jpeg2000(frame, start) if frame[start : start + 4] == b"\xff\x4f\xff\x51" else None
+
+
+def _past_boxes(frame: bytes) -> int:
+    """Where the codestream of a JP2 file begins (ISO/IEC 15444-1 annex I); a box too short to step over ends the walk.
+
+    pydicom walks the same boxes, and would stand before such a one for ever.
+    """
+    at = 0
+    while at + 8 <= len(frame):
+        length = int.from_bytes(frame[at : at + 4], "big")
+        if frame[at + 4 : at + 8] == b"jp2c":
+            return at + 8
+        if length < 8:
+            break
+        at += length
+    return len(frame)
 
 
 def _jpeg(frame: bytes) -> Frame | None:

@@ -11,7 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("proto", ["serving/proto/kerascope/v1/inference.proto", "serving/proto/modelserver/files.proto"])
+@pytest.mark.parametrize(
+    "proto", ["serving/proto/kerascope/v1/inference.proto", "serving/proto/modelserver/files.proto"]
+)
 def test_the_code_is_generated_from_its_proto(tmp_path, proto):
     outs = [f"--{kind}_out={tmp_path}" for kind in ("python", "pyi", "grpc_python")]
     command = [sys.executable, "-m", "grpc_tools.protoc", "-I", ".", *outs, proto]

@@ -23,27 +23,6 @@ app = typer.Typer(
 
 
 @app.command()
-def gateway(
-    registry: terminal.Registry = Path("registry"),
-    model_server: Annotated[str, typer.Option(envvar="KERASCOPE_MODEL_SERVER", help="host:port.")] = "localhost:8500",
-    host: Annotated[str, typer.Option(envvar="KERASCOPE_HOST", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="KERASCOPE_PORT", help="Port to listen on; 0 picks a free one.")] = 50051,
-    metrics_port: Annotated[
-        int | None, typer.Option(envvar="KERASCOPE_METRICS_PORT", help="Port for Prometheus; off unless given.")
-    ] = None,
-) -> None:
-    """Answer hospital systems: images in, findings with their evidence out."""
-    terminal.load_tensorflow()
-    from serving.server import run
-    from serving.settings import Settings
-
-    settings = Settings.from_environment(
-        registry=registry, model_server=model_server, host=host, port=port, metrics_port=metrics_port
-    )
-    raise typer.Exit(run(settings))
-
-
-@app.command()
 def predict(
     file: Annotated[Path, typer.Argument(help="A DICOM, PNG or JPEG file.")],
     model: Annotated[str, typer.Option(help="A model's name.")],
@@ -77,6 +56,7 @@ GROUPS = (
     ("training.commands.fit", None),
     ("training.commands.measure", None),
     ("training.commands.tune", None),
+    ("serving.security.commands", "gateway"),
     ("serving.commands", None),
     ("serving.hospital.results.commands", None),
     ("serving.hospital.commands", None),

@@ -77,7 +77,10 @@ def serving(bundle: Bundle, registry: Path) -> Iterator[tuple[str, str]]:
     base = str(bundle.path.parent.resolve())
     processes = [
         _kerascope("serve", "--model_name", bundle.name, "--model_base_path", base, "--port", str(model_port)),
-        _kerascope("gateway", "--registry", str(registry), "--model-server", model_server, "--port", str(gateway_port)),
+        _kerascope(
+            *("gateway", "--insecure", "--registry", str(registry)),
+            *("--model-server", model_server, "--port", str(gateway_port)),
+        ),
     ]
     try:
         with Client(gateway) as client:

@@ -134,7 +134,8 @@ def start(services: Services, plan: Plan, bundle: Bundle) -> tuple[str, str, str
     base, registry = str(bundle.path.parent), str(plan.home / "registry")
     services.start("model-server", "serve", "--model_name", bundle.name, "--model_base_path", base, "--port", ports[0])
     os.environ["KERASCOPE_STORE"] = f"sqlite:///{plan.home / 'store.db'}"  # the gateway's: answers and reviews stay
-    services.start("gateway", "gateway", "--registry", registry, "--model-server", model_server, "--port", ports[1])
+    there = ("--registry", registry, "--model-server", model_server, "--port", ports[1])
+    services.start("gateway", "gateway", "--insecure", *there)
     samples = str(plan.home / "samples")
     services.start("dashboard", "dashboard", "--gateway", gateway, "--port", ports[2], "--samples", samples)
     return model_server, gateway, dashboard

@@ -75,6 +75,8 @@ def commands(command: Any, path: str = "kerascope") -> Iterator[tuple[str, Any]]
     """Every command that does something, with the words that call it, in the order of `--help`."""
     for name, inner in getattr(command, "commands", {}).items():
         if hasattr(inner, "commands"):
+            if inner.invoke_without_command:
+                yield f"{path} {name}", inner
             yield from commands(inner, f"{path} {name}")
         else:
             yield f"{path} {name}", inner
@@ -210,6 +212,21 @@ def settings_page() -> str:
     ]
     others = [
         ("`KERASCOPE_GATEWAY`", '`"localhost:50051"`', "`kerascope predict` and `kerascope dashboard`: the gateway."),
+        (
+            "`KERASCOPE_TLS_CA`",
+            "none",
+            "All that ask a gateway: a file, in PEM, of the authority that signed its certificate. Set, TLS is spoken.",
+        ),
+        (
+            "`KERASCOPE_TLS_CERTIFICATE`, `KERASCOPE_TLS_KEY`",
+            "none",
+            "All that ask a gateway: files of their own, in PEM, where the gateway has `tls_client_ca`.",
+        ),
+        (
+            "`KERASCOPE_TOKEN_FILE`, `KERASCOPE_TOKEN`",
+            "none",
+            "All that ask a gateway: a file with a token, read anew at each call; or the token itself.",
+        ),
         (
             "`KERASCOPE_INDEX`",
             "`releases/index.json` of the installation",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ from serving.records import Review as Review
 from serving.records import Status as Status
 from serving.records import StoredAnalysis as StoredAnalysis
 from serving.records import Study as Study
+from serving.security.connection import Connection
 from serving.status import USER_KEY, error_of
 from serving.store_client import StoreClient
 from zoo import errors
@@ -54,7 +56,16 @@ class Client(StoreClient):
         timeout_s: longest wait for an answer.
         explain_timeout_s: the same for `explain`, which is slower.
         connect_timeout_s: longest wait for a gateway that is starting or away.
-        user: who asks, for the gateway's audit trail.
+        user: who asks, for the gateway's audit trail; where the gateway asks for tokens it is the token that says so.
+        tls_ca: file of the authorities, in PEM, of which one signed the gateway's certificate.
+        tls_certificate, tls_key: files of this client's own, in PEM, where the gateway asks for them.
+        token: a bearer token, or the file that holds it, which is read anew at each call.
+
+    What is not given of the last four comes from the environment: KERASCOPE_TLS_CA, KERASCOPE_TLS_CERTIFICATE,
+    KERASCOPE_TLS_KEY, and KERASCOPE_TOKEN_FILE or KERASCOPE_TOKEN.
+
+    Raises:
+        BadConfig: a file cannot be read, or there is a token and no `tls_ca`.
     """
 
     def __init__(
@@ -65,16 +76,24 @@ class Client(StoreClient):
         explain_timeout_s: float = 120.0,
         connect_timeout_s: float = 2.0,
         user: str = "",
+        tls_ca: Path | None = None,
+        tls_certificate: Path | None = None,
+        tls_key: Path | None = None,
+        token: str | Path | None = None,
     ) -> None:
         self.address = address
         self._timeout_s = timeout_s
         self._explain_timeout_s = explain_timeout_s
         self._connect_timeout_s = connect_timeout_s
-        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._connection = Connection.chosen(tls_ca, tls_certificate, tls_key, token)
+        self._channel = self._connection.channel(address, CHANNEL_OPTIONS)
         self._stub = inference_pb2_grpc.InferenceStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
         self._connected = False
-        self._metadata = ((USER_KEY, user),) if user else ()
+        self._user = ((USER_KEY, user),) if user else ()
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return (*self._user, *self._connection.authorization())
 
     def __enter__(self) -> Client:
         return self
@@ -181,7 +200,7 @@ class Client(StoreClient):
     def _call(self, method: Callable[..., Response], request: object, timeout_s: float | None = None) -> Response:
         self._connect()
         try:
-            return method(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata)
+            return method(request, timeout=timeout_s or self._timeout_s, metadata=self._metadata())
         except grpc.RpcError as call:
             self._connected = call.code() is not grpc.StatusCode.UNAVAILABLE
             raise error_of(call, self.address) from None
@@ -194,7 +213,7 @@ class Client(StoreClient):
             grpc.channel_ready_future(self._channel).result(timeout=self._connect_timeout_s)
         except grpc.FutureTimeoutError:
             raise errors.ModelNotReady(
-                f"No gateway answers at {self.address}; start one with `kerascope gateway`."
+                f"No gateway answers at {self.address}; start one with `kerascope gateway`. {self._connection.hint()}"
             ) from None
         self._connected = True
 

@@ -20,6 +20,7 @@ from serving.memory import keep_large_blocks
 from serving.metrics import CallsWatched, Metrics, PredictsWatched
 from serving.metrics import serve as serve_metrics
 from serving.proto.kerascope.v1 import inference_pb2, inference_pb2_grpc
+from serving.security import policy
 from serving.service import Service
 from serving.servicer import InferenceServicer
 from serving.settings import Settings
@@ -46,7 +47,9 @@ class Gateway:
     """
 
     def __init__(self, settings: Settings) -> None:
+        policy.check(settings)
         self._settings = settings
+        self._audit = None if settings.audit is None else Audit(settings.audit, "gateway")
         self.metrics = Metrics()
         self._model_server = ModelServer(settings.model_server, PredictsWatched(self.metrics))
         self._explainer = Explainer(workers=settings.explainer_workers, waiting=settings.explainer_waiting)
@@ -94,15 +97,17 @@ class Gateway:
     def _answering(self) -> InferenceServicer:
         settings = self._settings
         service = Service(self._catalogue, self._model_server, self._explainer, settings)
-        audit = None if settings.audit is None else Audit(settings.audit, "gateway")
-        return InferenceServicer(service, store=self._store, audit=audit, watchers=settings.watchers)
+        return InferenceServicer(service, store=self._store, audit=self._audit, watchers=settings.watchers)
 
     def _build(self) -> grpc.Server:
         settings = self._settings
         apart = settings.explainer_workers + settings.explainer_waiting + settings.watchers
         server = grpc.server(
             ThreadPoolExecutor(max_workers=settings.request_threads + apart, thread_name_prefix="request"),
-            interceptors=(CallsWatched(self.metrics, SERVICE, lambda name: name in self._catalogue.names()),),
+            interceptors=(
+                CallsWatched(self.metrics, SERVICE, lambda name: name in self._catalogue.names()),
+                policy.guard(settings, self._audit),
+            ),
             options=(
                 ("grpc.max_receive_message_length", settings.max_image_bytes + HEADROOM_BYTES),
                 ("grpc.max_send_message_length", -1),
@@ -147,8 +152,10 @@ class Gateway:
 
 def _bind(server: grpc.Server, settings: Settings) -> int:
     host = f"[{settings.host}]" if ":" in settings.host.strip("[]") else settings.host
+    tls = policy.credentials(settings)
     try:
-        port = server.add_insecure_port(f"{host}:{settings.port}")
+        address = f"{host}:{settings.port}"
+        port = server.add_secure_port(address, tls) if tls else server.add_insecure_port(address)
     except RuntimeError:
         port = 0
     if not port:
@@ -163,7 +170,7 @@ def create_server(settings: Settings) -> Gateway:
     """A gateway bound to its port; `start` it to serve.
 
     Raises:
-        BadConfig: the port is taken.
+        BadConfig: the port is taken, or the settings are not secure and do not say that they need not be.
     """
     return Gateway(settings)
 

@@ -24,6 +24,15 @@ class Settings(BaseModel):
             it (`dns:///name:port`, `ipv4:a:port,b:port`): they take turns.
         host: address to listen on; 0.0.0.0 for every interface.
         port: to listen on; 0 takes a free one.
+        tls_certificate: file with the gateway's certificate, and any between it and its authority, in PEM.
+        tls_key: file with its private key, in PEM.
+        tls_client_ca: file of authorities, in PEM; callers must then show a certificate that one of them signed.
+        token_secret: file with 32 bytes or more; callers then bring tokens signed with it (HS256).
+        token_jwks: file of public keys (JWKS); callers then bring tokens signed with one of them (RS256, ES256).
+        token_audience: the `aud` that a token must have; empty refuses tokens that have one.
+        requests_per_minute: calls of one client, by its token's subject or else its address; 0 for no limit.
+        burst: the most of them at once.
+        insecure: starts without TLS and tokens, for this machine alone: `host` must then be a loopback address.
         metrics_port: for Prometheus, on the same address, at /metrics; 0 takes a free one. Off unless set.
         max_image_bytes: larger files are refused.
         max_image_pixels: larger pictures are refused.
@@ -48,6 +57,15 @@ class Settings(BaseModel):
     model_server: str = Field("localhost:8500", pattern=r"^\S+:\d+$")
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(50051, ge=0, le=65535)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    token_secret: Path | None = None
+    token_jwks: Path | None = None
+    token_audience: str = ""
+    requests_per_minute: float = Field(0.0, ge=0)
+    burst: int = Field(60, ge=1)
+    insecure: bool = False
     metrics_port: int | None = Field(None, ge=0, le=65535)
     max_image_bytes: int = Field(MAX_BYTES, ge=1024, le=1 << 30)
     max_image_pixels: int = Field(MAX_PIXELS, ge=1024)

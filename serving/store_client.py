@@ -20,7 +20,7 @@ class StoreClient:
 
     address: str
     _stub: inference_pb2_grpc.InferenceStub
-    _metadata: tuple[tuple[str, str], ...]
+    _metadata: Callable[[], tuple[tuple[str, str], ...]]
     _call: Callable[..., Any]
     _connect: Callable[[], None]
 
@@ -99,7 +99,7 @@ class StoreClient:
             StoreNotReady: its store is away, or too many are watching.
         """
         self._connect()
-        call = self._stub.Watch(pb.WatchRequest(after=after, model=model), metadata=self._metadata)
+        call = self._stub.Watch(pb.WatchRequest(after=after, model=model), metadata=self._metadata())
         try:
             for response in call:
                 yield messages.stored_from_message(response.analysis)

@@ -181,7 +181,7 @@ def _start_gateway(registry: Path, model_server_port: int, **settings: object) -
     from serving.server import create_server
     from serving.settings import Settings
 
-    quick: dict[str, object] = {"port": 0, "watch_interval_s": 0.2, "request_timeout_s": 20.0}
+    quick: dict[str, object] = {"port": 0, "watch_interval_s": 0.2, "request_timeout_s": 20.0, "insecure": True}
     chosen = quick | {"registry": registry, "model_server": f"localhost:{model_server_port}"} | settings
     gateway = create_server(Settings.from_environment({}, **chosen))
     gateway.start()

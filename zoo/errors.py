@@ -4,6 +4,9 @@ KerascopeError
 ├── BadImage            the bytes are no picture we can read
 ├── ImageRefused        a good picture, but not one this model was made for
 ├── BadRequest          the question itself cannot be answered as asked
+├── Unauthenticated     the caller brought no valid token
+├── Forbidden           the caller's role may not ask this
+├── TooManyRequests     the caller asks too often
 ├── UnknownModel        no such model or version
 ├── ModelNotReady       the model exists, but no server answers for it now
 ├── BackendTimeout      a server did not answer in time
@@ -70,6 +73,18 @@ class ImageRefused(_Turned):
 
 class BadRequest(KerascopeError):
     """The question cannot be answered as asked: an unknown method or label, say."""
+
+
+class Unauthenticated(KerascopeError):
+    """The caller brought no token, or one that is not valid now."""
+
+
+class Forbidden(KerascopeError):
+    """The caller is known, but none of its roles may ask this."""
+
+
+class TooManyRequests(KerascopeError):
+    """The caller asks more often than one client may; asking again later will succeed."""
 
 
 class UnknownModel(KerascopeError):

@@ -10,6 +10,7 @@ import grpc
 
 from serving.audit.trail import Audit
 from serving.records import StoredAnalysis
+from serving.security.roles import caller_of
 from serving.status import USER_KEY
 from zoo import errors
 from zoo.results import Provenance
@@ -71,7 +72,9 @@ def outcome_of(error: errors.KerascopeError) -> str:
 
 
 def user_of(context: grpc.ServicerContext) -> str:
-    """The name in the caller's certificate; where it showed none, what the caller calls itself."""
+    """The subject of the caller's token; without one the name in its certificate, else what it calls itself."""
+    if caller := caller_of(context):
+        return caller.subject
     names = context.auth_context().get("x509_common_name", ())
     if names:
         return str(names[0].decode("utf-8", "replace"))

@@ -34,6 +34,7 @@ EVENTS = {
     "review": Event("110103", ACCESSED, "U"),
     "list": Event("110112", "Query", "E"),
     "watch": Event("110112", "Query", "E"),
+    "deny": Event("110113", "Security Alert", "E"),
     "find-similar": Event("110112", "Query", "E"),
     "receive": Event("110104", TRANSFERRED, "C"),
     "send": Event("110104", TRANSFERRED, "R"),

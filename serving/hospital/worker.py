@@ -12,8 +12,15 @@ from zoo import errors
 
 log = logging.getLogger(__name__)
 
-# Somebody is away, and asking again will help, however long it takes.
-AWAY = (errors.ModelNotReady, errors.BackendTimeout, errors.StoreNotReady)
+# Somebody is away, or a token needs renewing: asking again will help, however long it takes.
+AWAY = (
+    errors.ModelNotReady,
+    errors.BackendTimeout,
+    errors.StoreNotReady,
+    errors.TooManyRequests,
+    errors.Unauthenticated,
+    errors.Forbidden,
+)
 # Anything else is tried so often: with pauses of at most a minute, for a quarter of an hour.
 MOST_ATTEMPTS = 20
 RESULTS = "results"

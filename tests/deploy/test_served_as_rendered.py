@@ -90,7 +90,7 @@ def test_the_gateway_asks_the_stable_version_although_the_canary_is_newer(served
     from serving.settings import Settings
 
     bundles = served.out.parent / "registry"
-    gateway = create_server(Settings(registry=bundles, model_server=f"localhost:{served.port}", port=0))
+    gateway = create_server(Settings(registry=bundles, model_server=f"localhost:{served.port}", port=0, insecure=True))
     gateway.start()
     try:
         with Client(gateway.address) as client:

@@ -293,7 +293,7 @@ def test_a_taken_port_is_said_so(gateway, registry, model_server, start_gateway)
 
 
 def test_the_process_serves_until_it_is_told_to_stop(tmp_path):
-    command = [sys.executable, "-m", "kerascope", "gateway", "--port", "0", "--registry", str(tmp_path)]
+    command = [sys.executable, "-m", "kerascope", "gateway", "--insecure", "--port", "0", "--registry", str(tmp_path)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         said = next(line for line in process.stderr if "gateway on port" in line)

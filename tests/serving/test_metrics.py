@@ -25,7 +25,7 @@ def watched(registry: Path, model_server) -> Iterator[object]:
     from serving.settings import Settings
 
     address = f"localhost:{model_server.port}"
-    gateway = create_server(Settings(registry=registry, model_server=address, port=0, metrics_port=0))
+    gateway = create_server(Settings(registry=registry, model_server=address, port=0, metrics_port=0, insecure=True))
     gateway.start()
     yield gateway
     gateway.stop(0)
@@ -89,7 +89,7 @@ def test_a_taken_port_is_said_in_one_sentence(watched, registry):
     from serving.settings import Settings
 
     with pytest.raises(errors.BadConfig, match="KERASCOPE_METRICS_PORT"):
-        create_server(Settings(registry=registry, port=0, metrics_port=watched.metrics_port))
+        create_server(Settings(registry=registry, port=0, metrics_port=watched.metrics_port, insecure=True))
 
 
 def test_there_is_no_page_unless_asked_for(gateway):

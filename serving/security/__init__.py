@@ -1,0 +1,1 @@
+"""Who may ask the gateway what, how often, and over which connection. Light: needs no TensorFlow."""

@@ -57,8 +57,9 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> s
         f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
         for first, *rest in rows
     )
+    named = f'aria-label="{escape(caption)}"'
     return (
-        f'<div class="ks-scroll"><table aria-label="{escape(caption)}"><thead><tr>{titles}</tr></thead>'
+        f'<div class="ks-scroll" tabindex="0" role="region" {named}><table {named}><thead><tr>{titles}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 
@@ -188,7 +189,7 @@ def line(row: Row) -> str:
     else:
         status = _(STATUSES[row.status])
         said = f'<span class="ks-chip ks-unrated">{escape(status)}</span> {escape(row.reason)}'
-    people = _("{count} answers back").format(count=row.said) if row.said else ""
+    people = _("Answers: {count}").format(count=row.said) if row.said else ""
     return (
         f'<div class="ks-row"><span>{escape(row.title)}</span><span>{row.when:%Y-%m-%d %H:%M}</span>'
         f"<span>{escape(row.model)}</span><span>{said}</span><span>{escape(people)}</span></div>"

@@ -156,7 +156,7 @@ class Viewer {
     const x1 = Math.min(level.width, Math.ceil((this.canvas.width - left) / across));
     const y1 = Math.min(level.height, Math.ceil((this.canvas.height - top) / down));
     if (x1 <= x0 || y1 <= y0) return;
-    const drawn = [slice.url, at, x0, y0, x1, y1, state.window.centre, state.window.width, state.inverted].join();
+    const drawn = [slice.url, slice.intercept, slice.slope, at, x0, y0, x1, y1, state.window.centre, state.window.width, state.inverted].join();
     if (drawn !== this.painted) {
       [this.buffer.width, this.buffer.height] = [x1 - x0, y1 - y0];
       paint(this.buffer, level, channels, table(slice, state.window, state.inverted), x0, y0);

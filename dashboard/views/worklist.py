@@ -19,6 +19,7 @@ LOOK_EVERY_S = 5
 PAGE = 50
 LOOKED_AT = "looked-at"
 GO = "go"
+OPENED = "opened-line"
 PERIODS = {
     n_("Any time"): None,
     n_("The last hour"): timedelta(hours=1),
@@ -38,6 +39,8 @@ def page() -> None:
 
 @st.fragment(run_every=LOOK_EVERY_S)
 def _lines() -> None:
+    if st.session_state.pop(OPENED, False):
+        st.rerun()  # the whole page: a fragment draws only itself
     fetched = gateway.attempt(gateway.worklist)
     stored = [] if isinstance(fetched, errors.KerascopeError) else rows.of_store(fetched)
     every = rows.merged(rows.of_session(session.opened()), stored)
@@ -84,12 +87,14 @@ def _filters(every: list[Row]) -> tuple[Order, list[Row]]:
 
 
 def _one_of(title: str, choices: list[Choice], key: str, names: dict[Choice, str] | None = None) -> Choice | None:
-    return st.selectbox(
+    """A choice, or None for all; a place in the list, as Streamlit takes None for nothing chosen."""
+    place = st.selectbox(
         title,
-        [None, *choices],
-        format_func=lambda each: _("All") if each is None else (names or {}).get(each, str(each)),
+        range(len(choices) + 1),
+        format_func=lambda at: (names or {}).get(choices[at - 1], str(choices[at - 1])) if at else _("All"),
         key=f"filter-{key}",
     )
+    return choices[place - 1] if place else None
 
 
 def _line(row: Row) -> None:
@@ -109,6 +114,7 @@ def _line(row: Row) -> None:
 def _open(row: Row) -> None:
     """Shows a line: on the study page where this user has the picture, else below the list."""
     study = row.study or _own(row.stored)
+    st.session_state[OPENED] = True
     st.session_state[LOOKED_AT] = None
     if study is None:
         st.session_state[LOOKED_AT] = row.stored

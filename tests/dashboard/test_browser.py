@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from dashboard import launch
@@ -37,6 +40,7 @@ QUIET = [
     "--disable-sync",
 ]
 PATIENCE_MS = 60_000  # two busy cores
+STREAMLITS_OWN = re.compile("data-testid=|stApp|st-emotion|react-aria|base-input")  # not ours to mend
 
 
 def free_port() -> int:
@@ -97,11 +101,19 @@ def demo_gateway(demo: Path, start_gateway: Callable[..., Gateway]) -> Iterator[
     server.stop(0)
 
 
+def shot(name: str) -> Path:
+    """Where a picture for the documentation is kept."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    return SCREENSHOTS / f"dashboard-{name}.png"
+
+
 def visit(browser: Browser, address: str, *, width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page.set_default_timeout(PATIENCE_MS)
     page.goto(address)
     page.get_by_text("Gateway ready").wait_for()
+    page.get_by_role("button", name="I have read this").click()
+    page.get_by_text("How to begin").wait_for()
     return page
 
 
@@ -111,8 +123,36 @@ def take_sample(page: Page, number: int = 1) -> None:
     page.locator(".ks-finding").first.wait_for()
 
 
-def source(page: Page) -> str:
-    return page.locator(".ks-viewer img").first.get_attribute("src") or ""
+def upload(page: Page, *files: bytes) -> None:
+    given = [{"name": f"{n}", "mimeType": "application/octet-stream", "buffer": data} for n, data in enumerate(files)]
+    page.locator('input[type="file"]').set_input_files(given)  # type: ignore[arg-type]
+
+
+def ask(page: Page, words: str) -> None:
+    page.locator("label").filter(has_text=words).click()
+    page.locator(".ks-question").filter(has_text=words).wait_for()
+
+
+def drawn(page: Page, **facts: str) -> None:
+    """Waits until the viewer has drawn a picture of which these facts hold."""
+    page.locator(
+        '.screen:not([data-shown=""])' + "".join(f'[data-{name}="{fact}"]' for name, fact in facts.items())
+    ).wait_for()
+
+
+def colour(page: Page, x: float = 0.5, y: float = 0.5) -> list[int]:
+    """Red, green and blue of the viewer's canvas at a place, each a fraction of its side."""
+    return list(
+        page.locator(".screen canvas").evaluate(
+            "(c, [x, y]) => [...c.getContext('2d').getImageData(c.width * x, c.height * y, 1, 1).data.slice(0, 3)]",
+            [x, y],
+        )
+    )
+
+
+def picture_of(page: Page) -> list[int]:
+    """The sum of red, green and blue at each of 8 x 8 places of the canvas."""
+    return [sum(colour(page, (i + 0.5) / 8, (j + 0.5) / 8)) for i in range(8) for j in range(8)]
 
 
 def elsewhere(address: str, requests: list[str]) -> Callable[[Request], None]:
@@ -133,14 +173,17 @@ def test_from_a_sample_to_findings_overlay_and_grad_cam(browser, address):
     assert page.get_by_text("Research use only").is_visible()
     assert page.locator(".ks-headline").inner_text().startswith("The model finds nodule")
 
-    with_map = source(page)
-    page.get_by_text("Evidence for nodule").click()
-    page.wait_for_function("before => document.querySelector('.ks-viewer img').src !== before", arg=with_map)
-    page.get_by_text("Evidence for nodule").click()
-    page.wait_for_function("after => document.querySelector('.ks-viewer img').src === after", arg=with_map)
+    drawn(page, overlay="heat")
+    with_map = picture_of(page)
+    page.get_by_role("switch", name="Evidence for nodule").uncheck(force=True)
+    drawn(page, overlay="")
+    assert picture_of(page) != with_map
+    page.get_by_role("switch", name="Evidence for nodule").check(force=True)
+    drawn(page, overlay="heat")
+    assert picture_of(page) == with_map
 
-    page.get_by_role("tab", name="Compare maps").click()
-    page.get_by_role("button", name="Compute the map").click()
+    page.get_by_role("tab", name="Explain").click()
+    page.get_by_role("button", name="Compute the maps").click()
     page.get_by_text("cosine similarity").wait_for()
     assert "Grad-CAM took" in page.locator(".ks-viewer figcaption").last.inner_text()
 
@@ -154,7 +197,7 @@ def test_from_a_sample_to_findings_overlay_and_grad_cam(browser, address):
 def test_the_trained_model_of_the_demo_has_its_picture_taken(browser, serve, demo: Path, demo_gateway: str):
     page = visit(browser, serve(demo_gateway, demo / "samples"), height=960)
     take_sample(page)
-    page.locator(".stSlider").wait_for()
+    drawn(page)
     page.screenshot(path=SCREENSHOTS / "dashboard.png", animations="disabled")
     page.close()
 
@@ -163,9 +206,10 @@ def test_the_trained_model_of_the_demo_has_its_picture_taken(browser, serve, dem
 def test_nothing_moves_and_nothing_sticks_out(browser, address, width, height, scheme):
     page = visit(browser, address, width=width, height=height, scheme=scheme)
     page.get_by_text("How to begin").wait_for()
-    before = page.locator(".ks-screen").first.bounding_box()
+    before = page.locator(".screen").bounding_box()
     take_sample(page)
-    assert page.locator(".ks-screen").first.bounding_box() == before
+    drawn(page)
+    assert page.locator(".screen").bounding_box() == before
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     heading = page.locator(".ks-head h1").evaluate("e => getComputedStyle(e).color")
     assert (heading == "rgb(23, 34, 43)") == (scheme == "light")
@@ -192,6 +236,150 @@ def test_the_page_notices_by_itself_that_the_gateway_went_and_came_back(browser,
     canned.start()
     page.get_by_text("Gateway ready").wait_for()
     canned.stop()
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def canned_address(serve, samples, tmp_path_factory) -> Iterator[str]:
+    """A dashboard on a gateway whose answers are known, with a store."""
+    from serving.store.store import Store
+    from tests.dashboard.canned import CannedGateway
+    from zoo.tasks import BREAST_ULTRASOUND, PHANTOM_CHEST
+
+    store = Store(f"sqlite:///{tmp_path_factory.mktemp('store') / 'store.db'}")
+    tasks = (PHANTOM_CHEST, replace(BREAST_ULTRASOUND, modalities=("CT",)))
+    gateway = CannedGateway(tasks, store=store).start()
+    yield serve(gateway.address, samples)
+    gateway.stop()
+    store.close()
+
+
+def test_from_an_upload_to_finding_overlay_answer_and_export(browser, canned_address):
+    from tests.dashboard.pictures import ct
+
+    page = visit(browser, canned_address, width=1920, height=1080)
+    ask(page, "breast ultrasound")
+    page.get_by_role("textbox", name="Your name").fill("Dr Example")
+    page.get_by_role("textbox", name="Your name").press("Enter")
+    y, x = np.mgrid[:256, :256]
+    upload(page, ct(3 * x - 2 * y))
+    page.get_by_text("Most likely: malignant (81 %)").wait_for()
+    drawn(page, overlay="heat")
+    page.screenshot(path=shot("study"), animations="disabled")
+
+    page.get_by_role("tab", name="Answer back").click()
+    page.get_by_role("radio", name="Accept").or_(page.get_by_role("button", name="Accept")).first.click()
+    page.get_by_text("I sign this as my own reading").click()
+    page.get_by_role("button", name="Send the answer").click()
+    page.get_by_text("Dr Example (signed)").wait_for()
+    for name, begins in (
+        ("PDF", b"%PDF"),
+        ("CSV", b"finding,"),
+        ("PNG", b"\x89PNG"),
+        ("DICOM SR", bytes(128) + b"DICM"),
+    ):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name, exact=True).click()
+        assert Path(download.value.path()).read_bytes().startswith(begins), name
+    page.screenshot(path=shot("answer"), animations="disabled")
+
+    page.get_by_role("link", name="Worklist").click()
+    page.get_by_text("Answers: 1").wait_for()
+    page.screenshot(path=shot("worklist"), animations="disabled")
+    page.locator('[class*="st-key-open-"] button').first.click()
+    page.get_by_text("Most likely: malignant (81 %)").wait_for()
+    page.get_by_role("link", name="Models").click()
+    page.get_by_text("Intended use").wait_for()
+    page.screenshot(path=shot("models"), animations="disabled")
+    page.close()
+
+
+def test_a_series_is_flipped_by_keys_and_windowed_by_hand(browser, canned_address):
+    from tests.dashboard.pictures import series
+
+    page = visit(browser, canned_address)
+    ask(page, "breast ultrasound")
+    upload(page, *series(20))
+    page.get_by_text("Most likely").wait_for()
+    drawn(page, shown="11", inverted="false")
+    screen = page.locator(".screen")
+    screen.focus()
+    screen.press("o")
+    drawn(page, overlay="")
+    middle = colour(page, 0.1, 0.5)
+    for _ in range(9):
+        screen.press("ArrowDown")
+    drawn(page, shown="20")
+    # Slice 20 is 90 HU brighter than slice 11; in a window 400 wide that is 90 / 399 * 255 = 57.5 of 255.
+    assert abs(colour(page, 0.1, 0.5)[0] - middle[0] - 57.5) <= 2
+    page.get_by_text("Ask about slice 20").wait_for()
+    page.screenshot(path=shot("series"), animations="disabled")
+    screen.press("Home")
+    drawn(page, shown="1")
+    before = colour(page, 0.1, 0.5)
+    screen.press("i")
+    drawn(page, inverted="true")
+    assert abs(colour(page, 0.1, 0.5)[0] + before[0] - 255) <= 1
+    screen.press("0")
+    drawn(page, inverted="false")
+    page.get_by_label("W", exact=True).fill("1000")
+    page.locator(".fact").filter(has_text="W 1000").wait_for()
+    page.mouse.move(500, 450)
+    page.mouse.down()
+    page.mouse.move(560, 450, steps=4)
+    page.mouse.up()
+    page.locator(".fact").filter(has_text="W 1000").wait_for(state="detached")
+    page.mouse.wheel(0, 100)
+    drawn(page, shown="2")
+    assert page.locator(".mark.top").inner_text() == "A"
+    assert page.locator(".mark.left").inner_text() == "R"
+    page.get_by_role("button", name="Ask about slice 2").click()
+    page.get_by_role("button", name="Ask about slice 2").wait_for(state="hidden")
+    assert "Raw strength" in page.locator(".caption").inner_text()
+    page.close()
+
+
+def test_a_refused_file_is_shown_with_its_reason_and_stands_in_the_worklist(browser, canned_address):
+    page = visit(browser, canned_address)
+    ask(page, "chest radiograph")
+    upload(page, b"%PDF-1.7 no picture")
+    page.get_by_text("This file could not be read as a picture").wait_for()
+    assert page.get_by_text("NOT_AN_IMAGE").is_visible()
+    page.get_by_role("link", name="Worklist").click()
+    page.get_by_text("Refused").first.wait_for()
+    page.close()
+
+
+def test_two_users_at_once_see_nothing_of_each_other(browser, canned_address):
+    first, second = visit(browser, canned_address), visit(browser, canned_address)
+    for page in (first, second):
+        ask(page, "chest radiograph")
+    take_sample(first)
+    second.get_by_text("How to begin").wait_for()
+    assert second.locator(".ks-finding").count() == 0
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(browser, canned_address, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    page = visit(browser, canned_address, scheme=scheme)
+    ask(page, "chest radiograph")
+    take_sample(page)
+    drawn(page)
+    page.wait_for_timeout(500)  # Streamlit fades what it redraws
+    faults = []
+    for tab in ("Findings", "Answer back", "Explain", "Model card"):
+        page.get_by_role("tab", name=tab).click()
+        found = axe.Axe().run(page).response["violations"]
+        faults += [
+            (tab, fault["id"], node["target"], node["failureSummary"][:200])
+            for fault in found
+            if fault["impact"] in ("serious", "critical")
+            for node in fault["nodes"]
+        ]
+    assert [fault for fault in faults if not STREAMLITS_OWN.search(str(fault))] == []
     page.close()
 
 

@@ -71,10 +71,11 @@ ENV KERASCOPE_HOST=0.0.0.0 \
     KERASCOPE_REGISTRY=/models
 WORKDIR /tmp
 USER 10001:10001
-# Prometheus is answered on 9464 where KERASCOPE_METRICS_PORT says so.
+# It starts with TLS and tokens only: KERASCOPE_TLS_CERTIFICATE, KERASCOPE_TLS_KEY, KERASCOPE_TOKEN_SECRET name mounted
+# files, and KERASCOPE_TLS_CA one for the health check. Prometheus is answered on 9464 where KERASCOPE_METRICS_PORT says so.
 EXPOSE 50051 9464
 HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import os, sys; from serving.client import Client; sys.exit(not Client('localhost:' + os.environ['KERASCOPE_PORT'], timeout_s=5).ready(''))"]
+    CMD ["sh", "-c", "kerascope gateway ready --gateway localhost:$KERASCOPE_PORT"]
 ENTRYPOINT ["kerascope"]
 CMD ["gateway"]
 

@@ -163,6 +163,32 @@ def test_health_is_asked_where_it_is_offered():
         assert container("model-server", resources)[probe]["grpc"]["port"] == int(flags(resources)["port"])
 
 
+@pytest.mark.parametrize("kind", OVERLAYS)
+def test_certificates_and_tokens_come_from_secrets_that_are_mounted_and_nowhere_else(kind):
+    resources = overlay(kind)
+    assert not [r for r in resources if r["kind"] == "Secret"]
+    held = {
+        "gateway": {"/run/secrets/tls": "gateway-tls", "/run/secrets/tokens": "gateway-tokens"},
+        "dashboard": {"/run/secrets/tls": "gateway-tls", "/run/secrets/token": "dashboard-token"},
+    }
+    for name, expected in held.items():
+        volumes = {v["name"]: v["secret"] for v in pod(name, resources)["spec"]["volumes"] if "secret" in v}
+        mounts = {m["mountPath"]: m["name"] for m in container(name, resources)["volumeMounts"] if m["name"] in volumes}
+        assert {path: volumes[volume]["secretName"] for path, volume in mounts.items()} == expected
+        assert {secret["defaultMode"] for secret in volumes.values()} == {0o440}
+        told = {e["name"]: e["value"] for e in container(name, resources)["env"]}
+        named = [value for variable, value in told.items() if "TLS_" in variable or "TOKEN" in variable]
+        assert {value.rsplit("/", 1)[0] for value in named} == set(expected)
+    (key,) = pod("dashboard", resources)["spec"]["volumes"][0]["secret"]["items"]
+    assert key["key"] == "ca.crt"  # and not the gateway's own key
+
+
+def test_no_probe_of_the_gateway_expects_grpc_without_tls():
+    gateway = container("gateway", overlay("gpu"))
+    assert not [probe for name, probe in gateway.items() if name.endswith("Probe") and "grpc" in probe]
+    assert gateway["readinessProbe"]["exec"]["command"][:3] == ["kerascope", "gateway", "ready"]
+
+
 def test_the_embedded_server_takes_the_flags_but_for_those_of_gpus_and_profilers():
     from serving.modelserver.options import Options
 

@@ -84,7 +84,7 @@ def _displayed(picture: Image, marks: dict[str, str] | None) -> Slice:
         height=picture.height,
         windows=(as_it_is,),
         full=as_it_is,
-        percentiles=_percentiles(picture.pixels.astype(np.float64)),
+        percentiles=_percentiles(picture.pixels),
         aspect=picture.pixel_aspect,
         modality=picture.modality,
         marks=marks,
@@ -92,17 +92,16 @@ def _displayed(picture: Image, marks: dict[str, str] | None) -> Slice:
 
 
 def _measured(dataset: Dataset, picture: Image, marks: dict[str, str] | None) -> Slice:
-    stored = _without_padding(dataset.pixel_array.astype(np.int64), dataset)
+    stored = _without_padding(dataset.pixel_array.astype(np.int32), dataset)
     if "ModalityLUTSequence" in dataset:
-        stored = np.asarray(apply_modality_lut(stored, dataset), np.int64)
+        stored = np.asarray(apply_modality_lut(stored, dataset), np.int32)
         slope, intercept = 1.0, 0.0
     else:
         slope, intercept = float(dataset.get("RescaleSlope") or 1), float(dataset.get("RescaleIntercept") or 0)
     least = int(stored.min())
     shape = str(dataset.get("VOILUTFunction") or "LINEAR")
-    values = stored * slope + intercept
-    percentiles = _percentiles(values)
-    low, high = float(values.min()), float(values.max())
+    percentiles = _percentiles(stored, slope, intercept)
+    low, high = sorted(end * slope + intercept for end in (least, int(stored.max())))
     return Slice(
         data=(stored - least).astype("<u2").tobytes(),
         kind="grey16",
@@ -123,7 +122,7 @@ def _measured(dataset: Dataset, picture: Image, marks: dict[str, str] | None) ->
     )
 
 
-def _without_padding(stored: npt.NDArray[np.int64], dataset: Dataset) -> npt.NDArray[np.int64]:
+def _without_padding(stored: npt.NDArray[np.int32], dataset: Dataset) -> npt.NDArray[np.int32]:
     """What fills the picture up to a rectangle (PS3.3 C.7.5.1.1.2) takes the smallest value of the rest."""
     first = dataset.get("PixelPaddingValue")
     if not isinstance(first, int):
@@ -150,10 +149,11 @@ def _numbers(value: object) -> list[float]:
     return [float(str(each)) for each in (value if isinstance(value, MultiValue) else [value])]
 
 
-def _percentiles(values: npt.NDArray[np.floating]) -> Window:
+def _percentiles(stored: npt.NDArray[np.integer], slope: float = 1.0, intercept: float = 0.0) -> Window:
     """The 0.5th to the 99.5th percentile, of at most some hundred thousand values evenly taken."""
-    flat = values.ravel()
-    low, high = np.percentile(flat[:: max(1, flat.size // 400_000)], (0.5, 99.5))
+    flat = stored.ravel()
+    some = flat[:: max(1, flat.size // 400_000)] * slope + intercept
+    low, high = np.percentile(some, (0.5, 99.5))
     return _between(float(low), float(high))
 
 

@@ -236,7 +236,9 @@ class CannedGateway:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> CannedGateway:
-        self._server = grpc.server(futures.ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(4), options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", -1)]
+        )
         inference_pb2_grpc.add_InferenceServicer_to_server(self.servicer, self._server)
         self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
         self._server.start()

@@ -198,7 +198,17 @@ def test_the_trained_model_of_the_demo_has_its_picture_taken(browser, serve, dem
     page = visit(browser, serve(demo_gateway, demo / "samples"), height=960)
     take_sample(page)
     drawn(page)
+    page.get_by_role("spinbutton", name="Prevalence").wait_for()
     page.screenshot(path=SCREENSHOTS / "dashboard.png", animations="disabled")
+    page.get_by_role("tab", name="Answer back").click()
+    page.get_by_role("button", name="Send the answer").wait_for()
+    page.screenshot(path=shot("answer"), animations="disabled")
+    page.get_by_role("link", name="Worklist").click()
+    page.locator(".ks-row").first.wait_for()
+    page.screenshot(path=shot("worklist"), animations="disabled")
+    page.get_by_role("link", name="Models").click()
+    page.get_by_text("Intended use").wait_for()
+    page.screenshot(path=shot("models"), animations="disabled")
     page.close()
 
 
@@ -265,7 +275,6 @@ def test_from_an_upload_to_finding_overlay_answer_and_export(browser, canned_add
     upload(page, ct(3 * x - 2 * y))
     page.get_by_text("Most likely: malignant (81 %)").wait_for()
     drawn(page, overlay="heat")
-    page.screenshot(path=shot("study"), animations="disabled")
 
     page.get_by_role("tab", name="Answer back").click()
     page.get_by_role("radio", name="Accept").or_(page.get_by_role("button", name="Accept")).first.click()
@@ -281,16 +290,13 @@ def test_from_an_upload_to_finding_overlay_answer_and_export(browser, canned_add
         with page.expect_download() as download:
             page.get_by_role("button", name=name, exact=True).click()
         assert Path(download.value.path()).read_bytes().startswith(begins), name
-    page.screenshot(path=shot("answer"), animations="disabled")
 
     page.get_by_role("link", name="Worklist").click()
     page.get_by_text("Answers: 1").wait_for()
-    page.screenshot(path=shot("worklist"), animations="disabled")
     page.locator('[class*="st-key-open-"] button').first.click()
     page.get_by_text("Most likely: malignant (81 %)").wait_for()
     page.get_by_role("link", name="Models").click()
     page.get_by_text("Intended use").wait_for()
-    page.screenshot(path=shot("models"), animations="disabled")
     page.close()
 
 
@@ -313,7 +319,6 @@ def test_a_series_is_flipped_by_keys_and_windowed_by_hand(browser, canned_addres
     # Slice 20 is 90 HU brighter than slice 11; in a window 400 wide that is 90 / 399 * 255 = 57.5 of 255.
     assert abs(colour(page, 0.1, 0.5)[0] - middle[0] - 57.5) <= 2
     page.get_by_text("Ask about slice 20").wait_for()
-    page.screenshot(path=shot("series"), animations="disabled")
     screen.press("Home")
     drawn(page, shown="1")
     before = colour(page, 0.1, 0.5)

@@ -88,7 +88,7 @@ def _metrics(card: ModelCard) -> str:
     accuracy = ""
     if card.accuracy:
         accuracy = f"<p>{escape(_('Accuracy {value}.').format(value=words.measured(card.accuracy)))}</p>"
-    said = _("In brackets: 95 % intervals. Sensitivity, specificity and F1 at the operating point.")
+    said = _("In brackets: 95 %\u00a0intervals. Sensitivity, specificity and F1 at the operating point.")
     note = f'<p class="ks-soft">{escape(said)}</p>'
     return table(_("Metrics"), head, rows) + accuracy + note
 

@@ -203,7 +203,9 @@ def worth(found: Worth, name: str) -> str:
         (_("Where it says absent, it is truly absent in {value} (NPV)."), found.npv),
     ]
     said = "".join(f"<li>{escape(text.format(finding=name, value=_in_percent(value)))}</li>" for text, value in rows)
-    note = _("By Bayes' theorem from sensitivity and specificity; in brackets from the ends of their 95 % intervals.")
+    note = _(
+        "By Bayes' theorem from sensitivity and specificity; in brackets from the ends of their 95 %\u00a0intervals."
+    )
     return f'<ul class="ks-bayes">{said}</ul><p class="ks-worth">{escape(note)}</p>'
 
 
@@ -220,11 +222,14 @@ def _in_percent(interval: Interval) -> str:
 
 def legend() -> str:
     """What the bars' marks mean."""
-    return (
-        f'<div class="ks-legend"><span><i class="ks-l-fill"></i>{_("calibrated probability, 0 to 100 %")}</span>'
-        f'<span><i class="ks-l-tick"></i>{_("operating point")}</span><span><i class="ks-l-zone"></i>{_("not sure")}'
-        f"</span><span>{_('in brackets: 95 % interval, on the test set')}</span></div>"
-    )
+    marks = [
+        ("ks-l-fill", _("calibrated probability, 0 to 100 %")),
+        ("ks-l-tick", _("operating point")),
+        ("ks-l-zone", _("not sure")),
+    ]
+    said = "".join(f'<span><i class="{mark}"></i>{escape(text)}</span>' for mark, text in marks)
+    brackets = _("in brackets: 95 %\u00a0interval, on the test set")
+    return f'<div class="ks-legend">{said}<span>{escape(brackets)}</span></div>'
 
 
 def warnings(said: Sequence[str]) -> str:

@@ -55,8 +55,8 @@ def test_the_served_answers_are_the_models_whatever_the_batch(backend, bundle, i
 def test_a_served_model_is_explained_as_the_model_itself(method, backend, bundle, images, model):
     from zoo.explain.methods import predictor
 
-    over_grpc = method(served.predictor(backend, bundle.card), images[0], 1, evaluations=60, seed=4)
-    here = method(predictor(model), images[0], 1, evaluations=60, seed=4)
+    over_grpc = method(served.predictor(backend, bundle.card), images[0], 1, evaluations=200, seed=4)
+    here = method(predictor(model), images[0], 1, evaluations=200, seed=4)
     assert np.ptp(here.weight) > 0
     np.testing.assert_allclose(over_grpc.weight, here.weight, atol=1e-2 * np.abs(here.weight).max())
     assert over_grpc.evaluations == here.evaluations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from zoo import errors
 from zoo.explain import blackbox
 
 QUARTERS = np.kron(np.arange(4).reshape(2, 2), np.ones((4, 4), int))
@@ -97,3 +98,10 @@ def test_shap_adds_up_even_where_sets_are_drawn():
 
     found = blackbox.shap(predict, picture, 0, evaluations=200)
     assert found.weight.sum() == pytest.approx(float(predict(picture[None])[0, 0]) - found.hidden, abs=1e-3)
+
+
+def test_fewer_answers_than_superpixels_settle_nothing_and_are_not_asked_for():
+    scale = Scale()
+    with pytest.raises(errors.BadRequest, match="3 evaluations do not settle the SHAP values of 4 superpixels"):
+        blackbox.shap(scale, PICTURE, 0, segments=QUARTERS, evaluations=3)
+    assert scale.asked == 0

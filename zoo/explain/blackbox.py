@@ -16,6 +16,7 @@ import numpy.typing as npt
 from lime.lime_image import LimeImageExplainer
 from skimage.segmentation import slic
 
+from zoo import errors
 from zoo.explain.seeds import seeded
 
 Pixels = npt.NDArray[np.uint8]
@@ -129,10 +130,13 @@ def shap(
         predict: whom to ask.
         pixels: x, uint8 [height, width, channels].
         label: index of the answer.
-        evaluations: sets drawn; two more pictures are asked about, the whole one and the hidden one. Fewer where
-            there are no more sets, and then the values are exact.
+        evaluations: sets drawn, at least one a superpixel; two more pictures are asked about, the whole one and the
+            hidden one. Fewer where there are no more sets, and then the values are exact.
         segments: int [height, width]; None for `superpixels`.
         seed: of the draw.
+
+    Raises:
+        errors.BadRequest: if there are fewer evaluations than superpixels: the regression then has no single answer.
 
     Source: Lundberg and Lee 2017, eq. 4 and theorem 2, https://arxiv.org/abs/1705.07874, by the library `shap`,
         without its selection of few features. Departure: logits in place of probabilities.
@@ -141,6 +145,10 @@ def shap(
 
     patches = superpixels(pixels) if segments is None else segments
     count = int(patches.max()) + 1
+    if evaluations < count:
+        raise errors.BadRequest(
+            f"{evaluations} evaluations do not settle the SHAP values of {count} superpixels: ask for {count} or more."
+        )
     asked = 0
 
     def answers(seen: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

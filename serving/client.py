@@ -32,6 +32,7 @@ from serving.status import USER_KEY, error_of
 from serving.store_client import StoreClient
 from zoo import errors
 from zoo.cards import ModelCard
+from zoo.reference_set import ReferenceSet
 from zoo.results import Analysis, Explanation, Method
 
 Response = TypeVar("Response")
@@ -125,6 +126,17 @@ class Client(StoreClient):
         """
         request = pb.GetModelRequest(model=_reference(name, version))
         return ModelCard.from_json(self._call(self._stub.GetModel, request).card_json)
+
+    def reference_set(self, name: str, version: int = 0) -> ReferenceSet:
+        """How the model did on its test split, picture by picture; version 0 is the newest.
+
+        Raises:
+            UnknownModel: no such model or version.
+            UnknownRecord: its bundle holds no reference set.
+            ModelNotReady: no gateway answers.
+        """
+        request = pb.GetReferenceSetRequest(model=_reference(name, version))
+        return ReferenceSet.from_bytes(self._call(self._stub.GetReferenceSet, request).reference_set_npz)
 
     def analyze(
         self, image: bytes, *, model: str, version: int = 0, embedding: bool = False, request_id: str = ""

@@ -134,7 +134,8 @@ class CallsWatched(grpc.ServerInterceptor):
     def _model_of(self, request: Any) -> str:
         if "model" not in request.DESCRIPTOR.fields_by_name:
             return ""
-        return request.model.name if self._is_known(request.model.name) else UNKNOWN
+        name = getattr(request.model, "name", request.model)  # a ModelRef, or the name alone
+        return name if not name or self._is_known(name) else UNKNOWN
 
 
 class PredictsWatched(grpc.UnaryUnaryClientInterceptor):

@@ -81,6 +81,15 @@ class Service:
         card = self._bundle(name, version).card
         return card, self._server.version_ready(card.name, card.version)
 
+    def reference_set(self, name: str, version: int = 0) -> bytes:
+        """How a model did on its test split: `zoo.reference_set.ReferenceSet`, as its file.
+
+        Raises:
+            UnknownModel, BadBundle: as `Catalogue.bundle`.
+            UnknownRecord: the bundle has none.
+        """
+        return self._bundle(name, version).reference_set()
+
     def analyze(
         self, data: bytes, *, model: str, version: int = 0, embedding: bool = False, timeout_s: float | None = None
     ) -> Analysis:

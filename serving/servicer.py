@@ -55,6 +55,14 @@ class InferenceServicer(StoreServicer):
             card, ready = self._service.card(request.model.name, request.model.version)
             return pb.GetModelResponse(card_json=card.to_json(), ready=ready)
 
+    def GetReferenceSet(
+        self, request: pb.GetReferenceSetRequest, context: grpc.ServicerContext
+    ) -> pb.GetReferenceSetResponse:
+        """How one model did on its test split."""
+        with abort_on_error(context):
+            packed = self._service.reference_set(request.model.name, request.model.version)
+            return pb.GetReferenceSetResponse(reference_set_npz=packed)
+
     def Analyze(self, request: pb.AnalyzeRequest, context: grpc.ServicerContext) -> pb.AnalyzeResponse:
         """One image in, one finding per label out."""
         with abort_on_error(context), audited(self._audit, context, "analyze") as access:

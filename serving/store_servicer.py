@@ -61,6 +61,13 @@ class StoreServicer(inference_pb2_grpc.InferenceServicer):
             access.about(stored)
             return pb.GetAnalysisResponse(analysis=messages.stored_to_message(stored))
 
+    def ListAnalyses(self, request: pb.ListAnalysesRequest, context: grpc.ServicerContext) -> pb.ListAnalysesResponse:
+        """A page of all answers."""
+        with abort_on_error(context), audited(self._audit, context, "list"):
+            limit = _limit(request.limit, PAGE, MOST_STUDIES)
+            page = self._store.analyses.page(before=request.before, model=request.model, limit=limit)
+            return pb.ListAnalysesResponse(analyses=map(messages.stored_to_message, page))
+
     def ListStudies(self, request: pb.ListStudiesRequest, context: grpc.ServicerContext) -> pb.ListStudiesResponse:
         """A page of the worklist."""
         with abort_on_error(context), audited(self._audit, context, "list"):

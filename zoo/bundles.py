@@ -5,6 +5,7 @@
     assets.extra/card.json
     assets.extra/model.keras
     assets.extra/tf_serving_warmup_requests
+    assets.extra/reference_set.npz       the test split as the model saw it (zoo/reference_set.py); may be missing
     assets.extra/SHA256SUMS              as `sha256sum` writes it, paths relative to the version folder
 """
 
@@ -22,6 +23,7 @@ from zoo.cards import ModelCard
 
 EXTRA = "assets.extra"
 CHECKSUMS = f"{EXTRA}/SHA256SUMS"
+REFERENCE_SET = f"{EXTRA}/reference_set.npz"
 WEIGHTS = "variables/variables.data-00000-of-00001"
 
 
@@ -83,6 +85,20 @@ class Bundle:
                 "<registry>/<model>/<version>; move it there or export it again."
             )
         return card
+
+    def reference_set(self) -> bytes:
+        """The file of the test split as the model saw it.
+
+        Raises:
+            UnknownRecord: there is none.
+        """
+        try:
+            return (self.path / REFERENCE_SET).read_bytes()
+        except OSError:
+            raise errors.UnknownRecord(
+                f"The bundle of {self.name} version {self.version} holds no reference set. Measure its run again and "
+                "export it: `kerascope evaluate --force`, then `kerascope export`."
+            ) from None
 
     def verify(self) -> None:
         """Compares every file with its checksum.

@@ -43,9 +43,11 @@ READERS = EVERYONE - {Role.ENGINEER}
 ALLOWED: Mapping[str, frozenset[Role]] = {
     "ListModels": EVERYONE,
     "GetModel": EVERYONE,
+    "GetReferenceSet": EVERYONE,
     "Analyze": EVERYONE,
     "Explain": EVERYONE,
     "GetAnalysis": READERS,
+    "ListAnalyses": READERS,
     "ListStudies": READERS,
     "GetStudy": READERS,
     "FindSimilar": READERS,

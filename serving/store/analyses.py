@@ -114,6 +114,16 @@ class Analyses:
         with self._database.read() as session:
             return _records(session, session.scalars(query).all())
 
+    def page(self, *, before: int = 0, model: str = "", limit: int = 50) -> list[StoredAnalysis]:
+        """Answers newest first; those before a number if one is given, and of every model if none is named."""
+        query = _select().order_by(tables.Analysis.sequence.desc()).limit(limit)
+        if before:
+            query = query.where(tables.Analysis.sequence < before)
+        if model:
+            query = query.where(tables.Analysis.model == model)
+        with self._database.read() as session:
+            return _records(session, session.scalars(query).all())
+
     def newest(self) -> int:
         """The highest number so far; 0 where there is no answer."""
         with self._database.read() as session:

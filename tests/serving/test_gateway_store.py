@@ -150,6 +150,18 @@ def test_similar_pictures_are_other_ones(asked: Client, make_png):
     assert len(asked.similar(again, limit=1)) == 1
 
 
+def test_all_answers_come_in_pages_the_newest_first(asked: Client, png: bytes, make_png, make_dicom):
+    asked.analyze(make_dicom(), model=TINY)
+    with pytest.raises(errors.BadImage):
+        asked.analyze(b"no picture", model=TINY)
+    asked.analyze(png, model=TINY)
+    newest, refused = asked.analyses(limit=2)
+    assert (newest.study_uid, newest.status, refused.status) == ("", Status.DONE, Status.REFUSED)
+    (oldest,) = asked.analyses(before=refused.sequence)
+    assert newest.sequence > refused.sequence > oldest.sequence
+    assert asked.analyses(model="another") == []
+
+
 def test_without_a_store_what_needs_one_says_so(client: Client):
     for question in (client.studies, lambda: client.analysis("x"), lambda: next(client.watch())):
         with pytest.raises(errors.BadConfig, match="KERASCOPE_STORE"):

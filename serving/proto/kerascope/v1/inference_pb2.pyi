@@ -121,6 +121,18 @@ class GetModelResponse(_message.Message):
     ready: bool
     def __init__(self, card_json: _Optional[str] = ..., ready: _Optional[bool] = ...) -> None: ...
 
+class GetReferenceSetRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: ModelRef
+    def __init__(self, model: _Optional[_Union[ModelRef, _Mapping]] = ...) -> None: ...
+
+class GetReferenceSetResponse(_message.Message):
+    __slots__ = ("reference_set_npz",)
+    REFERENCE_SET_NPZ_FIELD_NUMBER: _ClassVar[int]
+    reference_set_npz: bytes
+    def __init__(self, reference_set_npz: _Optional[bytes] = ...) -> None: ...
+
 class AnalyzeRequest(_message.Message):
     __slots__ = ("model", "image", "include_embedding", "request_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -312,6 +324,22 @@ class GetAnalysisResponse(_message.Message):
     ANALYSIS_FIELD_NUMBER: _ClassVar[int]
     analysis: StoredAnalysis
     def __init__(self, analysis: _Optional[_Union[StoredAnalysis, _Mapping]] = ...) -> None: ...
+
+class ListAnalysesRequest(_message.Message):
+    __slots__ = ("model", "limit", "before")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    limit: int
+    before: int
+    def __init__(self, model: _Optional[str] = ..., limit: _Optional[int] = ..., before: _Optional[int] = ...) -> None: ...
+
+class ListAnalysesResponse(_message.Message):
+    __slots__ = ("analyses",)
+    ANALYSES_FIELD_NUMBER: _ClassVar[int]
+    analyses: _containers.RepeatedCompositeFieldContainer[StoredAnalysis]
+    def __init__(self, analyses: _Optional[_Iterable[_Union[StoredAnalysis, _Mapping]]] = ...) -> None: ...
 
 class Study(_message.Message):
     __slots__ = ("number", "study_uid", "received_ms", "items")

@@ -45,6 +45,11 @@ class InferenceStub:
                 request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.GetReferenceSet = channel.unary_unary(
+                '/kerascope.v1.Inference/GetReferenceSet',
+                request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetReferenceSetRequest.SerializeToString,
+                response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetReferenceSetResponse.FromString,
+                _registered_method=True)
         self.Analyze = channel.unary_unary(
                 '/kerascope.v1.Inference/Analyze',
                 request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeRequest.SerializeToString,
@@ -59,6 +64,11 @@ class InferenceStub:
                 '/kerascope.v1.Inference/GetAnalysis',
                 request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisRequest.SerializeToString,
                 response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisResponse.FromString,
+                _registered_method=True)
+        self.ListAnalyses = channel.unary_unary(
+                '/kerascope.v1.Inference/ListAnalyses',
+                request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListAnalysesRequest.SerializeToString,
+                response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListAnalysesResponse.FromString,
                 _registered_method=True)
         self.ListStudies = channel.unary_unary(
                 '/kerascope.v1.Inference/ListStudies',
@@ -105,6 +115,13 @@ class InferenceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetReferenceSet(self, request, context):
+        """How the model did on its test split, picture by picture. NOT_FOUND where its bundle does not say.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Analyze(self, request, context):
         """One image in; findings with their evidence out.
         INVALID_ARGUMENT: the picture is unreadable or not for this model. NOT_FOUND: unknown model.
@@ -126,6 +143,13 @@ class InferenceServicer:
         store before its answer leaves. UNAVAILABLE: the store is away; ask again.
 
         One stored analysis, with its reviews. NOT_FOUND for an unknown one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAnalyses(self, request, context):
+        """Answers and refusals, those of pictures without a study too: the newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -179,6 +203,11 @@ def add_InferenceServicer_to_server(servicer, server):
                     request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetModelRequest.FromString,
                     response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetModelResponse.SerializeToString,
             ),
+            'GetReferenceSet': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReferenceSet,
+                    request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetReferenceSetRequest.FromString,
+                    response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetReferenceSetResponse.SerializeToString,
+            ),
             'Analyze': grpc.unary_unary_rpc_method_handler(
                     servicer.Analyze,
                     request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeRequest.FromString,
@@ -193,6 +222,11 @@ def add_InferenceServicer_to_server(servicer, server):
                     servicer.GetAnalysis,
                     request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisRequest.FromString,
                     response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisResponse.SerializeToString,
+            ),
+            'ListAnalyses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAnalyses,
+                    request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListAnalysesRequest.FromString,
+                    response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListAnalysesResponse.SerializeToString,
             ),
             'ListStudies': grpc.unary_unary_rpc_method_handler(
                     servicer.ListStudies,
@@ -286,6 +320,33 @@ class Inference:
             _registered_method=True)
 
     @staticmethod
+    def GetReferenceSet(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kerascope.v1.Inference/GetReferenceSet',
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetReferenceSetRequest.SerializeToString,
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetReferenceSetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Analyze(request,
             target,
             options=(),
@@ -356,6 +417,33 @@ class Inference:
             '/kerascope.v1.Inference/GetAnalysis',
             serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisRequest.SerializeToString,
             serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.GetAnalysisResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAnalyses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kerascope.v1.Inference/ListAnalyses',
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListAnalysesRequest.SerializeToString,
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ListAnalysesResponse.FromString,
             options,
             channel_credentials,
             insecure,

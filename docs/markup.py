@@ -104,7 +104,7 @@ def proto_blocks(text: str) -> tuple[list[str], list[Block]]:
             continue
         if opened:
             blocks.append((opened[1], opened[2], " ".join(said), []))
-        elif line.endswith(";"):
+        elif line.endswith(";") and not line.startswith("option "):
             blocks[-1][3].append((line.removesuffix(";"), " ".join(said)))
         said = []
     return head, blocks

@@ -45,6 +45,8 @@ ALLOWED: Mapping[str, frozenset[Role]] = {
     "GetModel": EVERYONE,
     "GetReferenceSet": EVERYONE,
     "Analyze": EVERYONE,
+    "AnalyzeStream": EVERYONE,
+    "AnalyzeStudy": EVERYONE,
     "Explain": EVERYONE,
     "GetAnalysis": READERS,
     "ListAnalyses": READERS,

@@ -161,6 +161,128 @@ class AnalyzeResponse(_message.Message):
     notice: str
     def __init__(self, findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., image: _Optional[_Union[ImageFacts, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., embedding: _Optional[_Iterable[float]] = ..., notice: _Optional[str] = ...) -> None: ...
 
+class AnalyzeStreamRequest(_message.Message):
+    __slots__ = ("options", "chunk")
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    options: StreamOptions
+    chunk: ImageChunk
+    def __init__(self, options: _Optional[_Union[StreamOptions, _Mapping]] = ..., chunk: _Optional[_Union[ImageChunk, _Mapping]] = ...) -> None: ...
+
+class StreamOptions(_message.Message):
+    __slots__ = ("model", "include_embedding", "stream_id", "after")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_EMBEDDING_FIELD_NUMBER: _ClassVar[int]
+    STREAM_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    model: ModelRef
+    include_embedding: bool
+    stream_id: str
+    after: int
+    def __init__(self, model: _Optional[_Union[ModelRef, _Mapping]] = ..., include_embedding: _Optional[bool] = ..., stream_id: _Optional[str] = ..., after: _Optional[int] = ...) -> None: ...
+
+class ImageChunk(_message.Message):
+    __slots__ = ("image_id", "data", "last")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    data: bytes
+    last: bool
+    def __init__(self, image_id: _Optional[str] = ..., data: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
+
+class AnalyzeStreamResponse(_message.Message):
+    __slots__ = ("opened", "answer")
+    OPENED_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    opened: StreamOpened
+    answer: ImageAnswer
+    def __init__(self, opened: _Optional[_Union[StreamOpened, _Mapping]] = ..., answer: _Optional[_Union[ImageAnswer, _Mapping]] = ...) -> None: ...
+
+class StreamOpened(_message.Message):
+    __slots__ = ("in_flight", "told_again")
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    TOLD_AGAIN_FIELD_NUMBER: _ClassVar[int]
+    in_flight: int
+    told_again: int
+    def __init__(self, in_flight: _Optional[int] = ..., told_again: _Optional[int] = ...) -> None: ...
+
+class ImageAnswer(_message.Message):
+    __slots__ = ("image_id", "analysis", "error", "sequence", "from_store")
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    ANALYSIS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    FROM_STORE_FIELD_NUMBER: _ClassVar[int]
+    image_id: str
+    analysis: AnalyzeResponse
+    error: ImageError
+    sequence: int
+    from_store: bool
+    def __init__(self, image_id: _Optional[str] = ..., analysis: _Optional[_Union[AnalyzeResponse, _Mapping]] = ..., error: _Optional[_Union[ImageError, _Mapping]] = ..., sequence: _Optional[int] = ..., from_store: _Optional[bool] = ...) -> None: ...
+
+class ImageError(_message.Message):
+    __slots__ = ("code", "error", "reason", "detail")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    error: str
+    reason: str
+    detail: str
+    def __init__(self, code: _Optional[int] = ..., error: _Optional[str] = ..., reason: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class AnalyzeStudyRequest(_message.Message):
+    __slots__ = ("options", "chunk")
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    options: StudyOptions
+    chunk: ImageChunk
+    def __init__(self, options: _Optional[_Union[StudyOptions, _Mapping]] = ..., chunk: _Optional[_Union[ImageChunk, _Mapping]] = ...) -> None: ...
+
+class StudyOptions(_message.Message):
+    __slots__ = ("model", "study_uid", "request_id")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    STUDY_UID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    model: ModelRef
+    study_uid: str
+    request_id: str
+    def __init__(self, model: _Optional[_Union[ModelRef, _Mapping]] = ..., study_uid: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class AnalyzeStudyResponse(_message.Message):
+    __slots__ = ("study_uid", "model", "images", "summary", "analysed", "turned_away", "notice")
+    STUDY_UID_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    ANALYSED_FIELD_NUMBER: _ClassVar[int]
+    TURNED_AWAY_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_FIELD_NUMBER: _ClassVar[int]
+    study_uid: str
+    model: ModelRef
+    images: _containers.RepeatedCompositeFieldContainer[ImageAnswer]
+    summary: _containers.RepeatedCompositeFieldContainer[StudyFinding]
+    analysed: int
+    turned_away: int
+    notice: str
+    def __init__(self, study_uid: _Optional[str] = ..., model: _Optional[_Union[ModelRef, _Mapping]] = ..., images: _Optional[_Iterable[_Union[ImageAnswer, _Mapping]]] = ..., summary: _Optional[_Iterable[_Union[StudyFinding, _Mapping]]] = ..., analysed: _Optional[int] = ..., turned_away: _Optional[int] = ..., notice: _Optional[str] = ...) -> None: ...
+
+class StudyFinding(_message.Message):
+    __slots__ = ("label", "probability", "verdict", "image_id", "present_on")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_ID_FIELD_NUMBER: _ClassVar[int]
+    PRESENT_ON_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    probability: float
+    verdict: Verdict
+    image_id: str
+    present_on: int
+    def __init__(self, label: _Optional[str] = ..., probability: _Optional[float] = ..., verdict: _Optional[_Union[Verdict, str]] = ..., image_id: _Optional[str] = ..., present_on: _Optional[int] = ...) -> None: ...
+
 class Finding(_message.Message):
     __slots__ = ("label", "probability", "logit", "verdict", "operating_point", "evidence")
     LABEL_FIELD_NUMBER: _ClassVar[int]

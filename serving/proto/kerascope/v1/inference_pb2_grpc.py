@@ -55,6 +55,16 @@ class InferenceStub:
                 request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeRequest.SerializeToString,
                 response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeResponse.FromString,
                 _registered_method=True)
+        self.AnalyzeStream = channel.stream_stream(
+                '/kerascope.v1.Inference/AnalyzeStream',
+                request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStreamRequest.SerializeToString,
+                response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStreamResponse.FromString,
+                _registered_method=True)
+        self.AnalyzeStudy = channel.stream_unary(
+                '/kerascope.v1.Inference/AnalyzeStudy',
+                request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStudyRequest.SerializeToString,
+                response_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStudyResponse.FromString,
+                _registered_method=True)
         self.Explain = channel.unary_unary(
                 '/kerascope.v1.Inference/Explain',
                 request_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.ExplainRequest.SerializeToString,
@@ -126,6 +136,26 @@ class InferenceServicer:
         """One image in; findings with their evidence out.
         INVALID_ARGUMENT: the picture is unreadable or not for this model. NOT_FOUND: unknown model.
         UNAVAILABLE: the model server is away; ask again. DEADLINE_EXCEEDED: it did not answer in time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnalyzeStream(self, request_iterator, context):
+        """Many images in, in any number; an answer for each, as it is found and so in any order, under the caller's own name for
+        the image. A picture that is turned away, or that nobody could answer for, is an answer and not the end.
+        The gateway reads on as it gets done: it holds `StreamOpened.in_flight` images of a stream at most, and the sender
+        waits (HTTP/2 flow control). With a store, a stream goes on where its connection broke: see `StreamOptions`.
+        RESOURCE_EXHAUSTED: as many streams are open as the gateway has places for; ask again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnalyzeStudy(self, request_iterator, context):
+        """All images of one study in; findings for each, and a summary for each label. With a store they are one study there.
+        A picture that is turned away does not end the call; a model that cannot be asked does, with the status of `Analyze`,
+        because a summary of a part would mislead: ask again, under the same `request_id`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,6 +242,16 @@ def add_InferenceServicer_to_server(servicer, server):
                     servicer.Analyze,
                     request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeRequest.FromString,
                     response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeResponse.SerializeToString,
+            ),
+            'AnalyzeStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.AnalyzeStream,
+                    request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStreamRequest.FromString,
+                    response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStreamResponse.SerializeToString,
+            ),
+            'AnalyzeStudy': grpc.stream_unary_rpc_method_handler(
+                    servicer.AnalyzeStudy,
+                    request_deserializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStudyRequest.FromString,
+                    response_serializer=serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStudyResponse.SerializeToString,
             ),
             'Explain': grpc.unary_unary_rpc_method_handler(
                     servicer.Explain,
@@ -363,6 +403,60 @@ class Inference:
             '/kerascope.v1.Inference/Analyze',
             serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeRequest.SerializeToString,
             serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnalyzeStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/kerascope.v1.Inference/AnalyzeStream',
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStreamRequest.SerializeToString,
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnalyzeStudy(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/kerascope.v1.Inference/AnalyzeStudy',
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStudyRequest.SerializeToString,
+            serving_dot_proto_dot_kerascope_dot_v1_dot_inference__pb2.AnalyzeStudyResponse.FromString,
             options,
             channel_credentials,
             insecure,

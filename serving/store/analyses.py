@@ -30,13 +30,14 @@ class Analyses:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(self, analysis: Analysis, header: Header, *, request_id: str = "") -> StoredAnalysis:
+    def save(self, analysis: Analysis, header: Header, *, request_id: str = "", stream_id: str = "") -> StoredAnalysis:
         """Keeps an answer; when this returns, it is there.
 
         Args:
             analysis: what the model said.
             header: whose image it was about; an empty one for PNG and JPEG.
             request_id: of the question; where an answer to it is there already, that one is given back and none added.
+            stream_id: of the stream that the question came on; empty for none.
 
         Raises:
             StoreNotReady: the database is away.
@@ -46,6 +47,7 @@ class Analyses:
         return self._insert(
             header,
             request_id,
+            stream_id,
             analysis_id=made_by.analysis_id,
             model=made_by.model,
             version=made_by.version,
@@ -64,11 +66,13 @@ class Analyses:
         version: int,
         image_sha256: str,
         request_id: str = "",
+        stream_id: str = "",
     ) -> StoredAnalysis:
         """Keeps a refusal, as `save` keeps an answer; `version` is the one asked for."""
         return self._insert(
             header,
             request_id,
+            stream_id,
             analysis_id=uuid.uuid4().hex,
             model=model,
             version=version,
@@ -99,6 +103,14 @@ class Analyses:
         with self._database.read() as session:
             row = session.scalars(_select().where(tables.Analysis.request_id == request_id)).first()
             return _records(session, [row])[0] if row is not None else None
+
+    def of_stream(self, stream_id: str, *, after: int = 0, limit: int = 100) -> list[tuple[str, StoredAnalysis]]:
+        """The next answers of one stream after a number, oldest first: the request's identifier, and the answer."""
+        of_it = (tables.Analysis.stream_id == stream_id, tables.Analysis.sequence > after)
+        query = _select().where(*of_it).order_by(tables.Analysis.sequence).limit(limit)
+        with self._database.read() as session:
+            rows = session.scalars(query).all()
+            return [(row.request_id or "", kept) for row, kept in zip(rows, _records(session, rows), strict=True)]
 
     def of_study(self, study_uid: str) -> list[StoredAnalysis]:
         """A study's answers, oldest first."""
@@ -170,9 +182,9 @@ class Analyses:
         order = np.argsort(-alike, kind="stable")[:limit]
         return [(float(alike[index]), known[index][0]) for index in order]
 
-    def _insert(self, header: Header, request_id: str, **values: object) -> StoredAnalysis:
+    def _insert(self, header: Header, request_id: str, stream_id: str, **values: object) -> StoredAnalysis:
         row = {"error": "", "reason": "", "detail": "", "message": b"", "embedding": None} | values
-        row |= {"request_id": request_id or None, "created_ms": now_ms()}
+        row |= {"request_id": request_id or None, "stream_id": stream_id or None, "created_ms": now_ms()}
         row |= {"study_uid": header.study_uid, "instance_uid": header.instance_uid}
         with self._database.write() as session:
             self._database.alone(session, NUMBERING)  # a number is visible before any higher one is

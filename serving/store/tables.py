@@ -85,6 +85,7 @@ class Analysis(Base):
     sequence: Mapped[int] = mapped_column(primary_key=True)
     analysis_id: Mapped[str] = mapped_column(unique=True)
     request_id: Mapped[str | None] = mapped_column(unique=True)
+    stream_id: Mapped[str | None] = mapped_column(index=True)
     created_ms: Mapped[int] = mapped_column(BigInteger, index=True)
     model: Mapped[str] = mapped_column(index=True)
     version: Mapped[int] = mapped_column(BigInteger)

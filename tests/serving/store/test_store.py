@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
@@ -15,7 +16,7 @@ from sqlalchemy import text
 from serving.hospital.header import Header
 from serving.records import Decision, Review, Status
 from serving.store.analyses import cosine
-from serving.store.database import Database
+from serving.store.database import Database, alembic_config
 from serving.store.store import Store
 from serving.store.tables import Base
 from tests.serving.postgresql import Cluster
@@ -55,6 +56,19 @@ def test_a_question_asked_twice_at_once_has_one_answer(store: Store):
     assert len(store.analyses.since(0)) == 1
     assert store.analyses.of_request("same").analysis_id == answers[0].analysis_id
     assert store.analyses.of_request("other") is None
+
+
+def test_the_answers_of_a_stream_are_found_under_its_name_from_a_number_on(store: Store):
+    first, *others = (
+        store.analyses.save(analysis(seed), header(), request_id=f"mine/{seed}", stream_id="mine") for seed in range(3)
+    )
+    store.analyses.save(analysis(3), header(), request_id="other/3", stream_id="other")
+    store.analyses.save(analysis(4), header(), request_id="4")
+    of_it = store.analyses.of_stream("mine")
+    assert [(name, kept.analysis_id) for name, kept in of_it] == [
+        (f"mine/{number}", kept.analysis_id) for number, kept in enumerate((first, *others))
+    ]
+    assert [name for name, _ in store.analyses.of_stream("mine", after=first.sequence, limit=1)] == ["mine/1"]
 
 
 def test_a_watcher_that_asks_for_what_came_after_misses_nothing_while_many_write(open_store: OpenStore):
@@ -158,6 +172,23 @@ def test_the_migrations_lead_to_the_tables(url: str):
     database.upgrade()
     with database.engine.begin() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_what_an_older_version_kept_is_there_after_the_upgrade(url: str, tmp_path: Path):
+    database = Database(url)
+    with database.engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0001")
+        connection.execute(
+            text(
+                "INSERT INTO analyses (analysis_id, created_ms, model, version, status, error, reason, detail, "
+                "image_sha256, study_uid, instance_uid, message) VALUES ('old', 1, 'chest', 1, 'refused', 'ImageRefused', "
+                "'BLANK', 'blank', '00', '', '', :none)"
+            ),
+            {"none": b""},
+        )
+    store = Store(url, spool=tmp_path / "spool")
+    assert store.analyses.get("old").reason == "BLANK"
+    assert store.analyses.of_stream("") == []
 
 
 def test_two_processes_may_upgrade_at_once(open_store: OpenStore):

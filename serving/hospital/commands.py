@@ -1,35 +1,57 @@
-"""`kerascope dicom-node`."""
+"""`kerascope dicom-node`, `dicom-pull` and `deidentify`. What one needs is imported only when it is called."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from zoo import errors
+from zoo import errors, terminal
 
 app = typer.Typer()
+
+NodeFile = Annotated[Path, typer.Argument(help="The node's file, TOML: docs/reference/dicom-node.md.")]
 
 
 @app.command("dicom-node")
 def dicom_node(
-    config: Annotated[Path, typer.Argument(help="The node's file, TOML: docs/reference/dicom-node.md.")],
+    config: NodeFile,
     check: Annotated[bool, typer.Option("--check", help="Only read the file and say what it says.")] = False,
 ) -> None:
     """Receive images from a PACS or a modality, ask the gateway, and send the results back."""
-    try:
+    with _needed("The DICOM node"):
         from serving.hospital import node
-    except ModuleNotFoundError as missing:
-        raise errors.BadConfig(
-            f"The DICOM node needs {missing.name}, which is not installed: pip install 'kerascope[hospital]'."
-        ) from None
     from serving.hospital.config import NodeConfig
 
     read = NodeConfig.load(config)
     if check:
-        senders = "any AE title" if read.allow_any else ", ".join(read.allow)
-        receivers = ", ".join(each.ae_title for each in read.destination) or "nobody"
-        typer.echo(f"{read.ae_title} on port {read.port}: images from {senders}, results to {receivers}.")
+        terminal.say(read.summary())
         return
     raise typer.Exit(node.run(read))
+
+
+@app.command()
+def deidentify(
+    files: Annotated[list[Path], typer.Argument(help="DICOM files, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="Folder for the copies, each named by its new UID.")],
+    secret: Annotated[
+        Path, typer.Option(help="File that new UIDs are made with, so that studies stay linked; made if missing.")
+    ],
+) -> None:
+    """Write copies without what tells of a patient, by the Basic Profile of DICOM PS3.15, annex E."""
+    with _needed("De-identification"):
+        from serving.hospital import deidentified_copies
+    raise typer.Exit(deidentified_copies.write(files, out, secret))
+
+
+@contextmanager
+def _needed(who: str) -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        raise errors.BadConfig(
+            f"{who} needs {missing.name}, which is not installed: pip install 'kerascope[hospital]'."
+        ) from None

@@ -198,6 +198,12 @@ class NodeConfig(Part):
         spool, audit = (path and folder / path for path in (self.spool, self.audit))
         return self.model_copy(update={"tls": tls, "spool": spool, "audit": audit})
 
+    def summary(self) -> str:
+        """What the file says, in a line."""
+        senders = "any AE title" if self.allow_any else ", ".join(self.allow)
+        receivers = ", ".join(each.ae_title for each in self.destination) or "nobody"
+        return f"{self.ae_title} on port {self.port}: images from {senders}, results to {receivers}."
+
     def models(self, header: Header) -> list[str]:
         """The models to ask about an image, in the order of the rules, each once."""
         return list(dict.fromkeys(rule.model for rule in self.rule if rule.fits(header)))

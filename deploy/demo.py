@@ -104,7 +104,7 @@ def build(plan: Plan) -> Bundle:
     run("1 of 4  Generating phantom radiographs", "data", "phantoms", str(data), *picture)
     run("2 of 4  Training", "train", str(plan.training_file), "--runs", str(plan.home / "runs"), *flags)
     run("3 of 4  Evaluating on patients never seen", "evaluate", str(plan.run_folder))
-    run("4 of 4  Exporting the bundle", "export", str(plan.run_folder), "--registry", str(registry))
+    run("4 of 4  Exporting the bundle", "export", str(plan.run_folder), "--registry", str(registry), "--pictures")
     newest = max((registry / plan.config).glob("[0-9]*"), key=lambda folder: int(folder.name))
     made.write_text(json.dumps({"bundle": str(newest.relative_to(plan.home)), "fingerprint": plan.fingerprint}))
     return Bundle(newest)

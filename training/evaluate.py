@@ -19,6 +19,8 @@ from training.outputs import Network
 from training.pipeline import Pixels
 from training.predictions import FILES, Predictions
 from training.reference import reference
+from training.reference_set import FILE as REFERENCE_SET
+from training.reference_set import reference_set
 from training.runs import Run
 from training.summary import SEED, Measured, Seen
 from zoo import errors
@@ -57,6 +59,8 @@ def evaluate(
     report.write(measured)
     for name, predictions in measured.predictions.items():
         predictions.write(run.path / FOLDER / FILES[name])
+    if measured.reference_set is not None:
+        (run.path / REFERENCE_SET).write_bytes(measured.reference_set.to_bytes())
     measured.evaluation.write(run.path)
     return measured.evaluation
 
@@ -118,7 +122,13 @@ def measure(run: Run, console: Console, prevalence: dict[str, float] | None = No
         predictive_values=clinical.predictive_values(predictions["test"], prevalence or {}),
         **_with_subgroups(summary.numbers(seen, fitted, choices), predictions["test"], seen),
     )
-    return Measured(run=run, evaluation=evaluation, seen=seen, predictions=predictions)
+    return Measured(
+        run=run,
+        evaluation=evaluation,
+        seen=seen,
+        predictions=predictions,
+        reference_set=reference_set(said["test"], seen.test.labels, seen.probability, pixels["test"]),
+    )
 
 
 def _with_subgroups(numbers: dict[str, Any], answers: Predictions, seen: Seen) -> dict[str, Any]:

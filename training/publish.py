@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 from rich.console import Console
 
+from training import reference_set
 from training.audit import record
 from training.evaluate import evaluate
 from training.evaluation import Evaluation
@@ -19,12 +20,14 @@ from zoo.export_onnx import export_onnx
 from zoo.models import classifier
 
 
-def export_run(run: Run, registry: Path, *, console: Console | None = None) -> Bundle:
+def export_run(run: Run, registry: Path, *, pictures: bool = False, console: Console | None = None) -> Bundle:
     """Exports a run as the next version of its model; measures it first where that was not done yet.
 
     Args:
         run: a finished run.
         registry: the folder of bundles.
+        pictures: puts small pictures of the test split into the bundle, for hits and misses to be looked at. They go
+            wherever the bundle goes: only where their licence and the people on them allow it.
         console: where progress is shown.
 
     Returns:
@@ -36,7 +39,10 @@ def export_run(run: Run, registry: Path, *, console: Console | None = None) -> B
     """
     evaluation = evaluate(run, console=console)
     model = run.model()
-    return export(model, card(run, model, evaluation), registry)
+    seen = reference_set.of_run(run.path)
+    if seen is not None and not pictures:
+        seen = seen.without_pictures()
+    return export(model, card(run, model, evaluation), registry, reference_set=seen)
 
 
 def export_run_to_onnx(run: Run, path: Path | None, *, console: Console | None = None) -> tuple[Path, Path]:

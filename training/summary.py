@@ -16,6 +16,7 @@ from training.operating import Choice
 from training.predictions import Predictions, present
 from training.runs import Run
 from zoo.cards import Calibration, InputSpec, LabelMetrics, OperatingPoint
+from zoo.reference_set import ReferenceSet
 from zoo.tasks import Task
 
 FloatArray = npt.NDArray[np.floating]
@@ -55,12 +56,14 @@ class Measured:
         evaluation: its numbers.
         seen: the test split as the model saw it.
         predictions: image by image, of `test` and `val`.
+        reference_set: the test split for the bundle; None where it is too small.
     """
 
     run: Run
     evaluation: Evaluation
     seen: Seen
     predictions: dict[str, Predictions]
+    reference_set: ReferenceSet | None
 
 
 def numbers(seen: Seen, fitted: Calibration, choices: Sequence[Choice | None]) -> dict[str, Any]:

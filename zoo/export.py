@@ -15,13 +15,21 @@ from zoo.bundles import Bundle, Registry
 from zoo.calibration import calibrated, tf_calibrated
 from zoo.cards import ModelCard
 from zoo.models import classifier
+from zoo.reference_set import ReferenceSet
 from zoo.signatures import Served
 from zoo.warmup import write_warmup
 
 __all__ = ["calibrated", "export", "tf_calibrated"]
 
 
-def export(model: keras.Model, card: ModelCard, registry: Path, *, batch_sizes: Sequence[int] = (1, 2, 4, 8)) -> Bundle:
+def export(
+    model: keras.Model,
+    card: ModelCard,
+    registry: Path,
+    *,
+    batch_sizes: Sequence[int] = (1, 2, 4, 8),
+    reference_set: ReferenceSet | None = None,
+) -> Bundle:
     """Writes `<registry>/<card.name>/<next version>/`, all of it or nothing.
 
     The bundle grows in a hidden sibling, which TensorFlow Serving passes over because its name is no number,
@@ -32,6 +40,7 @@ def export(model: keras.Model, card: ModelCard, registry: Path, *, batch_sizes: 
         card: its card; `version` and `weights_sha256` are filled in here.
         registry: the folder of bundles; made where it is missing.
         batch_sizes: batch sizes that the server may form, for the warm-up file.
+        reference_set: the test split as the model saw it; None leaves it out.
 
     Returns:
         The new version.
@@ -46,6 +55,8 @@ def export(model: keras.Model, card: ModelCard, registry: Path, *, batch_sizes: 
         (draft / bundles.EXTRA).mkdir()
         _write_keras(model, draft)
         write_warmup(draft / bundles.EXTRA / "tf_serving_warmup_requests", card, batch_sizes)
+        if reference_set is not None:
+            (draft / bundles.REFERENCE_SET).write_bytes(reference_set.to_bytes())
         return _publish(draft, card, registry)
 
 

@@ -58,3 +58,21 @@ def test_a_run_goes_out_as_onnx_with_the_bundles_card(bundle, evaluated, tmp_pat
     assert path.is_file()
     said = ModelCard.read(card)
     assert (said.name, said.labels, said.calibration) == (bundle.name, bundle.card.labels, bundle.card.calibration)
+
+
+@pytest.mark.slow
+def test_the_bundle_holds_the_test_split_as_the_model_saw_it_and_no_picture_unasked(bundle, evaluated, tmp_path):
+    from training.publish import export_run
+    from zoo.reference_set import ReferenceSet
+
+    held = ReferenceSet.from_bytes(bundle.reference_set())
+    test = evaluated.split("test")
+    np.testing.assert_array_equal(held.truth, test.labels)
+    assert (len(held), held.of, held.has_pictures) == (len(test), len(test), False)
+    # The place of each picture is where the directions put its features, but for the float16 of the file.
+    again = (held.embedding.astype("float32") - held.centre) @ held.directions.T
+    np.testing.assert_allclose(again, held.pca, atol=0.01 * np.abs(held.pca).max())
+    assert held.evidence.shape[1:3] == bundle.card.evidence_grid
+
+    asked_for = ReferenceSet.from_bytes(export_run(evaluated, tmp_path, pictures=True).reference_set())
+    assert asked_for.pixels.shape == (len(test), 112, 112)

@@ -80,6 +80,10 @@ def export(
         Literal["bundle", "onnx"], typer.Option("--format", help="A bundle to serve, or one ONNX file.")
     ] = "bundle",
     out: Annotated[Path | None, typer.Option(help="The ONNX file; NAME.onnx if unset.")] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option("--pictures", help="Put small pictures of the test split in it, where licence and people allow."),
+    ] = False,
 ) -> None:
     """Write a run as the next version of its bundle, or as an ONNX file with its card."""
     terminal.load_tensorflow()
@@ -93,7 +97,7 @@ def export(
         return
     if out is not None:
         raise errors.BadRequest("--out is for --format onnx; a bundle goes into --registry.")
-    bundle = export_run(Run(run), registry)
+    bundle = export_run(Run(run), registry, pictures=pictures)
     terminal.say(f"Bundle: {bundle.path}")
     terminal.say(f"Next: kerascope serve --model_name {bundle.name} --model_base_path {bundle.path.parent}")
 

@@ -92,10 +92,12 @@ class Flat:
         points: float32 [N, 2].
         explained: share of the variance along each axis, for a principal component analysis; None for t-SNE, whose
             axes and distances between groups mean nothing.
+        directions: float32 [2, K], the axes in the embedding's space; None likewise.
     """
 
     points: FloatArray
     explained: tuple[float, float] | None
+    directions: FloatArray | None = None
 
 
 def pca(embedding: FloatArray) -> Flat:
@@ -108,7 +110,8 @@ def pca(embedding: FloatArray) -> Flat:
     fitted = PCA(2, svd_solver="full")
     points = fitted.fit_transform(embedding)
     first, second = fitted.explained_variance_ratio_
-    return Flat(points=points.astype(np.float32), explained=(float(first), float(second)))
+    directions = fitted.components_.astype(np.float32)
+    return Flat(points=points.astype(np.float32), explained=(float(first), float(second)), directions=directions)
 
 
 def tsne(embedding: FloatArray, *, perplexity: float = PERPLEXITY, seed: int = 0) -> Flat:

@@ -34,18 +34,21 @@ class StoreClient:
         response = self._call(self._stub.GetAnalysis, pb.GetAnalysisRequest(analysis_id=analysis_id))
         return messages.stored_from_message(response.analysis)
 
-    def analyses(self, *, model: str = "", before: int = 0, limit: int = 50) -> list[StoredAnalysis]:
+    def analyses(
+        self, *, model: str = "", before: int = 0, limit: int = 50, embedding: bool = False
+    ) -> list[StoredAnalysis]:
         """Answers and refusals, the newest first.
 
         Args:
             model: only this model's; empty for all.
             before: `sequence` of the last one of the page before; 0 for the first page.
             limit: how many, at most 500.
+            embedding: asks for the pooled features too.
 
         Raises:
             As `analysis`.
         """
-        request = pb.ListAnalysesRequest(model=model, before=before, limit=limit)
+        request = pb.ListAnalysesRequest(model=model, before=before, limit=limit, include_embedding=embedding)
         return [messages.stored_from_message(each) for each in self._call(self._stub.ListAnalyses, request).analyses]
 
     def studies(self, *, before: int = 0, limit: int = 50) -> list[Study]:

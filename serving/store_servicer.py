@@ -65,7 +65,9 @@ class StoreServicer(inference_pb2_grpc.InferenceServicer):
         """A page of all answers."""
         with abort_on_error(context), audited(self._audit, context, "list"):
             limit = _limit(request.limit, PAGE, MOST_STUDIES)
-            page = self._store.analyses.page(before=request.before, model=request.model, limit=limit)
+            page = self._store.analyses.page(
+                before=request.before, model=request.model, limit=limit, embedding=request.include_embedding
+            )
             return pb.ListAnalysesResponse(analyses=map(messages.stored_to_message, page))
 
     def ListStudies(self, request: pb.ListStudiesRequest, context: grpc.ServicerContext) -> pb.ListStudiesResponse:

@@ -126,15 +126,21 @@ class Analyses:
         with self._database.read() as session:
             return _records(session, session.scalars(query).all())
 
-    def page(self, *, before: int = 0, model: str = "", limit: int = 50) -> list[StoredAnalysis]:
-        """Answers newest first; those before a number if one is given, and of every model if none is named."""
+    def page(
+        self, *, before: int = 0, model: str = "", limit: int = 50, embedding: bool = False
+    ) -> list[StoredAnalysis]:
+        """Answers newest first, with their pooled features if asked; those before a number if one is given, and of
+        every model if none is named.
+        """
         query = _select().order_by(tables.Analysis.sequence.desc()).limit(limit)
         if before:
             query = query.where(tables.Analysis.sequence < before)
         if model:
             query = query.where(tables.Analysis.model == model)
         with self._database.read() as session:
-            return _records(session, session.scalars(query).all())
+            rows = session.scalars(query).all()
+            found = _records(session, rows)
+        return [_with_features(*each) for each in zip(found, rows, strict=True)] if embedding else found
 
     def newest(self) -> int:
         """The highest number so far; 0 where there is no answer."""
@@ -226,6 +232,12 @@ def _records(session: Session, rows: Iterable[tables.Analysis]) -> list[StoredAn
     rows = list(rows)
     said = reviews.of(session, [row.analysis_id for row in rows])
     return [_record(row, said.get(row.analysis_id, ())) for row in rows]
+
+
+def _with_features(stored: StoredAnalysis, row: tables.Analysis) -> StoredAnalysis:
+    if stored.analysis is None or row.embedding is None:
+        return stored
+    return replace(stored, analysis=replace(stored.analysis, embedding=np.frombuffer(row.embedding, "<f4")))
 
 
 def _record(row: tables.Analysis, said: tuple[reviews.Review, ...]) -> StoredAnalysis:

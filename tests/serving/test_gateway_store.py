@@ -160,6 +160,9 @@ def test_all_answers_come_in_pages_the_newest_first(asked: Client, png: bytes, m
     (oldest,) = asked.analyses(before=refused.sequence)
     assert newest.sequence > refused.sequence > oldest.sequence
     assert asked.analyses(model="another") == []
+    (known,) = asked.analyses(limit=1, embedding=True)
+    assert newest.analysis.embedding is None
+    assert known.analysis.embedding.shape == (asked.card(TINY).embedding_size,)
 
 
 def test_without_a_store_what_needs_one_says_so(client: Client):

@@ -448,14 +448,16 @@ class GetAnalysisResponse(_message.Message):
     def __init__(self, analysis: _Optional[_Union[StoredAnalysis, _Mapping]] = ...) -> None: ...
 
 class ListAnalysesRequest(_message.Message):
-    __slots__ = ("model", "limit", "before")
+    __slots__ = ("model", "limit", "before", "include_embedding")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     BEFORE_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_EMBEDDING_FIELD_NUMBER: _ClassVar[int]
     model: str
     limit: int
     before: int
-    def __init__(self, model: _Optional[str] = ..., limit: _Optional[int] = ..., before: _Optional[int] = ...) -> None: ...
+    include_embedding: bool
+    def __init__(self, model: _Optional[str] = ..., limit: _Optional[int] = ..., before: _Optional[int] = ..., include_embedding: _Optional[bool] = ...) -> None: ...
 
 class ListAnalysesResponse(_message.Message):
     __slots__ = ("analyses",)

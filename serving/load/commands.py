@@ -32,6 +32,7 @@ def serve(
     registry: terminal.Registry = Path("registry"),
     clients: Annotated[int, typer.Option(min=1, max=512, help="Closed loop: how many ask at once.")] = 4,
     rate: Annotated[float, typer.Option(min=0, help="Open loop: calls a second, at random; 0 for a closed loop.")] = 0,
+    even: Annotated[bool, typer.Option("--even", help="Open loop: at even distances, not at random.")] = False,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10,
     pictures: Annotated[Path | None, typer.Option(help="Folder of DICOM, PNG or JPEG files; else generated.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of pictures, their order, and the moments of an open loop.")] = 0,
@@ -44,7 +45,7 @@ def serve(
     files = targets.pictures(pictures, seed=seed)
     with _target(gateway, model_server, registry, model, version, files) as target:
         if rate:
-            found = loops.open_(target.ask, target.pictures, rate=rate, seconds=seconds, seed=seed)
+            found = loops.open_(target.ask, target.pictures, rate=rate, seconds=seconds, seed=seed, even=even)
         else:
             found = loops.closed(target.ask, target.pictures, clients=clients, seconds=seconds, seed=seed)
     terminal.console().print(report.table(found))

@@ -1,8 +1,9 @@
 """Closed and open loops.
 
 In a closed loop each client asks again once it has its answer: it shows the most a server can do, and slows down with
-it. In an open loop calls come when they come, at random (a Poisson process): it shows what users of a busy server wait,
-counted from when each call was due, so that a server that stalls cannot hide it (coordinated omission).
+it. In an open loop calls come when they come, at random (a Poisson process) or evenly spaced, whatever the server
+does: it shows what users of a busy server wait, counted from when each call was due, so that a server that stalls
+cannot hide it (coordinated omission).
 """
 
 from __future__ import annotations
@@ -54,8 +55,10 @@ def closed(ask: Ask, pictures: Sequence[Any], *, clients: int, seconds: float, s
     return Measured(told, samples, time.perf_counter() - began)
 
 
-def open_(ask: Ask, pictures: Sequence[Any], *, rate: float, seconds: float, seed: int = 0) -> Measured:
-    """Makes calls at random moments, `rate` a second on average, whether or not earlier ones have been answered.
+def open_(
+    ask: Ask, pictures: Sequence[Any], *, rate: float, seconds: float, seed: int = 0, even: bool = False
+) -> Measured:
+    """Makes `rate` calls a second on average, whether or not earlier ones have been answered.
 
     Args:
         ask: makes a call.
@@ -63,8 +66,10 @@ def open_(ask: Ask, pictures: Sequence[Any], *, rate: float, seconds: float, see
         rate: calls a second, above 0.
         seconds: no call is due after that.
         seed: of the moments and of the order of the pictures.
+        even: at even distances, as wrk2 does, which shows what the server adds; else at random, where even a perfect
+            server of one call at a time has calls that wait for several others.
     """
-    moments = arrivals(rate, seconds, seed)
+    moments = list(np.arange(0, seconds, 1 / rate)) if even else arrivals(rate, seconds, seed)
     order = _shuffled(pictures, seed, 0)
     samples: list[Sample] = []
     began = time.perf_counter()
@@ -72,7 +77,7 @@ def open_(ask: Ask, pictures: Sequence[Any], *, rate: float, seconds: float, see
         for due_s in moments:
             time.sleep(max(0.0, due_s - (time.perf_counter() - began)))
             threads.submit(lambda picture, due: samples.append(_sample(ask, picture, began, due)), next(order), due_s)
-    told = {"kind": "open", "rate_per_s": rate, "seconds": seconds, "seed": seed}
+    told = {"kind": "open", "rate_per_s": rate, "even": even, "seconds": seconds, "seed": seed}
     return Measured(told, samples, time.perf_counter() - began)
 
 

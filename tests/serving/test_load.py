@@ -46,6 +46,12 @@ def test_calls_of_an_open_loop_come_at_random_at_the_rate_asked_for():
     assert moments != loops.arrivals(rate=1000, seconds=10, seed=4)
 
 
+def test_calls_of_an_open_loop_come_evenly_where_that_is_asked_for():
+    found = loops.open_(lambda picture: {}, ["a"], rate=100, seconds=0.1, even=True)
+    assert sorted(sample.due_s for sample in found.samples) == pytest.approx(np.arange(10) / 100)
+    assert found.load["even"] is True
+
+
 def test_a_closed_loop_has_as_many_calls_under_way_as_clients():
     together, most, lock = [0], [0], threading.Lock()
 

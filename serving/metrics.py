@@ -76,6 +76,10 @@ class Metrics(Collector):
         if reason:
             self._refusals.labels(method, model, reason).inc()
 
+    def turned_away(self, method: str, status: grpc.StatusCode) -> None:
+        """One call was ended before anything was known of it but its method."""
+        self._requests.labels(method, UNKNOWN, status.name).inc()
+
     def asked(self, model: str, signature: str, status: grpc.StatusCode, seconds: float) -> None:
         """One call of the model server has ended."""
         self._asked.labels(model, signature, status.name).inc()

@@ -13,6 +13,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from serving.admission import Admission, Group
 from serving.audit.trail import Audit
 from serving.catalogue import Catalogue
 from serving.explainer import Explainer
@@ -26,7 +27,7 @@ from serving.servicer import InferenceServicer
 from serving.settings import Settings
 from serving.store import opened
 from serving.tfserving import ModelServer
-from zoo import errors
+from zoo import errors, signing
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +54,13 @@ class Gateway:
         self.metrics = Metrics()
         self._model_server = ModelServer(settings.model_server, PredictsWatched(self.metrics))
         self._explainer = Explainer(workers=settings.explainer_workers, waiting=settings.explainer_waiting)
-        self._catalogue = Catalogue(settings.registry, self._model_server)
+        self._catalogue = Catalogue(settings.registry, self._model_server, signing.trust(settings.trusted_key))
         self._health = health.HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=ThreadPoolExecutor(max_workers=2)
         )
         self._store = opened(settings.store, spool=settings.spool) if settings.store else None
+        self._images = Group("image", working=settings.request_threads, waiting=settings.requests_waiting)
+        self._admission = self._admitting()
         self._servicer = self._answering()
         self._server = self._build()
         self.port = _bind(self._server, settings)
@@ -83,6 +86,7 @@ class Gateway:
         self._servicer.stop()
         self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait()
+        self._admission.stop()
         self._explainer.stop()
         self._model_server.close()
         self._stop_metrics()
@@ -99,12 +103,28 @@ class Gateway:
         service = Service(self._catalogue, self._model_server, self._explainer, settings)
         return InferenceServicer(service, store=self._store, audit=self._audit, watchers=settings.watchers)
 
+    def _admitting(self) -> Admission:
+        settings = self._settings
+        waiting = settings.requests_waiting
+        streams = Group("stream", working=settings.streams, waiting=0)
+        # Of explanations and watchers one more than may be: it hears from them why it is turned away.
+        explaining = settings.explainer_workers + settings.explainer_waiting + 1
+        groups = {
+            "Analyze": self._images,
+            "AnalyzeStream": streams,
+            "AnalyzeStudy": streams,
+            "Explain": Group("explain", working=explaining, waiting=waiting),
+            "Watch": Group("watch", working=settings.watchers + 1, waiting=waiting),
+        }
+        others = Group("request", working=settings.request_threads, waiting=waiting)
+        return Admission(SERVICE, groups, others, self.metrics.turned_away)
+
     def _build(self) -> grpc.Server:
         settings = self._settings
-        apart = settings.explainer_workers + settings.explainer_waiting + settings.watchers
         server = grpc.server(
-            ThreadPoolExecutor(max_workers=settings.request_threads + apart, thread_name_prefix="request"),
+            ThreadPoolExecutor(max_workers=4, thread_name_prefix="reflection"),  # all of ours have threads of their own
             interceptors=(
+                self._admission,
                 CallsWatched(self.metrics, SERVICE, lambda name: name in self._catalogue.names()),
                 policy.guard(settings, self._audit),
             ),

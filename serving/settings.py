@@ -20,6 +20,7 @@ class Settings(BaseModel):
 
     Attributes:
         registry: folder of bundles, the one the model server loads from (or a copy of it).
+        trusted_key: file of public keys, in PEM; bundles that none of them signed (`kerascope zoo sign`) are not used.
         model_server: host:port of TensorFlow Serving's gRPC API, or any target of gRPC's with several servers behind
             it (`dns:///name:port`, `ipv4:a:port,b:port`): they take turns.
         host: address to listen on; 0.0.0.0 for every interface.
@@ -40,7 +41,11 @@ class Settings(BaseModel):
         explain_timeout_s: longest time for one tf-keras-vis explanation.
         explainer_workers: processes that make explanations; each loads TensorFlow at its first one.
         explainer_waiting: explanations that may wait for a worker; one more is turned away.
-        request_threads: calls answered at once, explanations apart.
+        request_threads: images analysed at once, those of streams among them; of other calls as many again.
+        requests_waiting: calls that may wait for one of those to end; one more is turned away at once.
+        streams: `AnalyzeStream` and `AnalyzeStudy` calls at once; one more is turned away.
+        stream_in_flight: images of one stream held at once; the sender waits.
+        stream_idle_s: a stream on which nothing comes for so long is ended.
         watch_interval_s: how often the registry and the model server are looked at.
         store: where answers and reviews are kept: sqlite:///folder/store.db or postgresql://user@host/name, the
             password in PGPASSWORD or PostgreSQL's password file. Off unless set.
@@ -54,6 +59,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     registry: Path = Path("registry")
+    trusted_key: Path | None = None
     model_server: str = Field("localhost:8500", pattern=r"^\S+:\d+$")
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(50051, ge=0, le=65535)
@@ -74,6 +80,10 @@ class Settings(BaseModel):
     explainer_workers: int = Field(1, ge=1, le=64)
     explainer_waiting: int = Field(4, ge=0)
     request_threads: int = Field(16, ge=1, le=1024)
+    requests_waiting: int = Field(32, ge=0)
+    streams: int = Field(4, ge=1, le=256)
+    stream_in_flight: int = Field(8, ge=1, le=1024)
+    stream_idle_s: float = Field(300.0, gt=0)
     watch_interval_s: float = Field(1.0, gt=0)
     store: str = ""
     spool: Path | None = None

@@ -6,7 +6,7 @@ KerascopeError
 ├── BadRequest          the question itself cannot be answered as asked
 ├── Unauthenticated     the caller brought no valid token
 ├── Forbidden           the caller's role may not ask this
-├── TooManyRequests     the caller asks too often
+├── TooManyRequests     the caller asks too often, or more is asked than the gateway takes on
 ├── UnknownModel        no such model or version
 ├── ModelNotReady       the model exists, but no server answers for it now
 ├── BackendTimeout      a server did not answer in time
@@ -84,7 +84,8 @@ class Forbidden(KerascopeError):
 
 
 class TooManyRequests(KerascopeError):
-    """The caller asks more often than one client may; asking again later will succeed."""
+    """The caller asks more often than one client may, or more is asked at once than the gateway takes on; asking later
+    will succeed."""
 
 
 class UnknownModel(KerascopeError):

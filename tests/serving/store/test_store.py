@@ -181,8 +181,8 @@ def test_what_an_older_version_kept_is_there_after_the_upgrade(url: str, tmp_pat
         connection.execute(
             text(
                 "INSERT INTO analyses (analysis_id, created_ms, model, version, status, error, reason, detail, "
-                "image_sha256, study_uid, instance_uid, message) VALUES ('old', 1, 'chest', 1, 'refused', 'ImageRefused', "
-                "'BLANK', 'blank', '00', '', '', :none)"
+                "image_sha256, study_uid, instance_uid, message) "
+                "VALUES ('old', 1, 'chest', 1, 'refused', 'ImageRefused', 'BLANK', 'blank', '00', '', '', :none)"
             ),
             {"none": b""},
         )

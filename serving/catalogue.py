@@ -7,8 +7,9 @@ import threading
 from pathlib import Path
 from typing import Protocol
 
-from zoo import errors
+from zoo import errors, signing
 from zoo.bundles import Bundle, Registry
+from zoo.signing import Trust
 
 log = logging.getLogger(__name__)
 
@@ -29,13 +30,14 @@ class Status(Protocol):
 class Catalogue:
     """A snapshot of the registry, taken again at every `refresh` and whenever something unknown is asked for.
 
-    A bundle is verified once for as long as its files stay the same. One that does not match its checksums is
-    logged, never listed and never used. Safe to use from many threads.
+    A bundle is verified once for as long as its files stay the same. One that does not match its checksums, or bears
+    no signature of those that are trusted, is logged, never listed and never used. Safe to use from many threads.
     """
 
-    def __init__(self, registry: Path, server: Status) -> None:
+    def __init__(self, registry: Path, server: Status, trust: Trust | None = None) -> None:
         self._registry = Registry(registry)
         self._server = server
+        self._trust = trust
         self._lock = threading.Lock()
         self._looks: dict[Path, tuple[Stamp, Look]] = {}
         self._bundles: dict[str, dict[int, Look]] = {}
@@ -109,7 +111,7 @@ class Catalogue:
         stamp = _stamp(bundle)
         known = self._looks.get(bundle.path)
         if known is None or known[0] != stamp:
-            known = self._looks[bundle.path] = (stamp, _verified(bundle))
+            known = self._looks[bundle.path] = (stamp, _verified(bundle, self._trust))
         return known[1]
 
 
@@ -122,9 +124,9 @@ def _stamp(bundle: Bundle) -> Stamp:
     return tuple((path, fact.st_mtime_ns, fact.st_size) for path, fact in facts)
 
 
-def _verified(bundle: Bundle) -> Look:
+def _verified(bundle: Bundle, trust: Trust | None) -> Look:
     try:
-        bundle.verify()
+        signing.verify(bundle, trust)
         bundle.card  # noqa: B018 - read now, so that a bad card is a bad bundle
     except errors.BadBundle as error:
         log.error("refused bundle: %s", error)

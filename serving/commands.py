@@ -14,6 +14,8 @@ from serving.modelserver.options import REFUSED, Options
 from zoo import errors, terminal
 
 app = typer.Typer()
+# The flags that are read from the environment where they are not given.
+ENVIRONMENT = {"trusted_key": "KERASCOPE_TRUSTED_KEY"}
 _KINDS = {"bool": bool, "float": float, "int": int, "str": str}
 
 
@@ -51,7 +53,8 @@ def _parameters() -> list[inspect.Parameter]:
     for field in dataclasses.fields(Options):
         name, kind = field.name, type(field.default)
         spelt = f"--{name}/--no{name}" if kind is bool else f"--{name}"
-        option = typer.Option(field.default, spelt, help=meanings[name][0].upper() + meanings[name][1:])
+        said = meanings[name][0].upper() + meanings[name][1:]
+        option = typer.Option(field.default, spelt, envvar=ENVIRONMENT.get(name), help=said)
         keyword = inspect.Parameter.KEYWORD_ONLY
         found.append(inspect.Parameter(name, keyword, default=option, annotation=_KINDS[str(field.type)]))
     version = typer.Option(False, "--version", help="Print the versions and stop.")

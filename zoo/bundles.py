@@ -7,6 +7,7 @@
     assets.extra/tf_serving_warmup_requests
     assets.extra/reference_set.npz       the test split as the model saw it (zoo/reference_set.py); may be missing
     assets.extra/SHA256SUMS              as `sha256sum` writes it, paths relative to the version folder
+    assets.extra/SHA256SUMS.sig          if somebody has signed it: zoo/signing.py
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from zoo.cards import ModelCard
 
 EXTRA = "assets.extra"
 CHECKSUMS = f"{EXTRA}/SHA256SUMS"
+SIGNATURE = f"{CHECKSUMS}.sig"
 REFERENCE_SET = f"{EXTRA}/reference_set.npz"
 WEIGHTS = "variables/variables.data-00000-of-00001"
 
@@ -37,7 +39,8 @@ def sha256_of(path: Path) -> str:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / CHECKSUMS)
+    apart = (folder / CHECKSUMS, folder / SIGNATURE)
+    return (path for path in sorted(folder.rglob("*")) if path.is_file() and path not in apart)
 
 
 def write_checksums(folder: Path) -> None:

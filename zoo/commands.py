@@ -10,12 +10,13 @@ import typer
 from zoo import terminal
 
 if TYPE_CHECKING:
-    from zoo.bundles import Registry
+    from zoo.bundles import Bundle, Registry
     from zoo.registry.index import Index
 
 app = typer.Typer(help="What is in the zoo.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="A model's name.")]
+BundleOrName = Annotated[str, typer.Argument(help="A bundle's folder, or the name of a model in the registry.")]
 Version = Annotated[int, typer.Option(help="0 for the newest.")]
 IndexPlace = Annotated[
     str,
@@ -86,13 +87,34 @@ def show(name: Name, registry: terminal.Registry = Path("registry"), version: Ve
 
 
 @app.command()
-def verify(name: Name, registry: terminal.Registry = Path("registry"), version: Version = 0) -> None:
-    """Compare a bundle with its checksums."""
+def verify(
+    name: Name,
+    registry: terminal.Registry = Path("registry"),
+    version: Version = 0,
+    trusted_key: terminal.TrustedKey = None,
+) -> None:
+    """Compare a bundle with its checksums, and with its signature where a key is named."""
+    from zoo import signing
     from zoo.bundles import Registry
 
     bundle = Registry(registry).bundle(name, version or None)
-    bundle.verify()
-    terminal.say(f"{bundle.name} version {bundle.version}: every file is as it was exported.")
+    signing.verify(bundle, signing.trust(trusted_key))
+    terminal.say(f"{bundle.name} version {bundle.version}: {_as_it_was(trusted_key)}.")
+
+
+@app.command()
+def sign(
+    bundle: BundleOrName,
+    key: Annotated[Path, typer.Option("--key", help="Ed25519 private key, PEM.")],
+    registry: terminal.Registry = Path("registry"),
+    version: Version = 0,
+) -> None:
+    """Sign a bundle, so that whoever trusts the key takes it and nothing else."""
+    from zoo import signing
+
+    chosen = _chosen(bundle, registry, version)
+    signing.sign(chosen, key)
+    terminal.say(f"{chosen.name} version {chosen.version} is signed: {chosen.path / signing.SIGNATURE}")
 
 
 @app.command()
@@ -101,42 +123,54 @@ def pull(
     registry: terminal.Registry = Path("registry"),
     version: Version = 0,
     index: IndexPlace = "",
+    trusted_key: terminal.TrustedKey = None,
 ) -> None:
     """Fetch a model from an index into a registry; given again, a broken download goes on."""
+    from zoo import signing
     from zoo.registry import index as indexes
     from zoo.registry import pull as pulling
 
+    trust = signing.trust(trusted_key)
     offered = indexes.read(index or indexes.default_place())
     entry = offered.find(name, version or None)
     if pulling.installed(entry, registry):
         terminal.say(f"{entry.name} version {entry.version} is in {registry} already.")
     with terminal.download(f"{entry.name} version {entry.version}", entry.bytes) as told:
-        bundle = pulling.pull(entry, offered, registry, told=told)
-    terminal.say(f"{bundle.path}: every file is as it was exported.")
+        bundle = pulling.pull(entry, offered, registry, trust=trust, told=told)
+    terminal.say(f"{bundle.path}: {_as_it_was(trusted_key)}.")
     terminal.say(f"Not for: {bundle.card.not_for}.")
     terminal.say_research_use_only()
 
 
 @app.command()
 def publish(
-    bundle: Annotated[str, typer.Argument(help="A bundle's folder, or the name of a model in the registry.")],
+    bundle: BundleOrName,
     to: Annotated[Path, typer.Option("--to", help="Folder with the archives and their index.json.")],
     registry: terminal.Registry = Path("registry"),
     version: Version = 0,
 ) -> None:
     """Pack a bundle and name it in an index, for `kerascope zoo pull`."""
-    from zoo.bundles import EXTRA, Bundle, Registry
     from zoo.registry.publish import INDEX
     from zoo.registry.publish import publish as publish_bundle
 
-    folder = Path(bundle).resolve()
-    is_folder = (folder / EXTRA).is_dir() and folder.name.isdigit()
-    chosen = Bundle(folder) if is_folder else Registry(registry).bundle(bundle, version or None)
+    chosen = _chosen(bundle, registry, version)
     with terminal.console().status(f"Packing {chosen.name} version {chosen.version}"):
         entry = publish_bundle(chosen, to)
     size = terminal.megabytes(entry.bytes)
     terminal.say(f"{to / entry.file}: {size}, SHA-256 {entry.sha256}")
     terminal.say(f"{to / INDEX} names {entry.name} version {entry.version}.")
+
+
+def _chosen(bundle: str, registry: Path, version: int) -> Bundle:
+    from zoo.bundles import EXTRA, Bundle, Registry
+
+    folder = Path(bundle).resolve()
+    is_folder = (folder / EXTRA).is_dir() and folder.name.isdigit()
+    return Bundle(folder) if is_folder else Registry(registry).bundle(bundle, version or None)
+
+
+def _as_it_was(trusted_key: Path | None) -> str:
+    return "every file is as it was exported" if trusted_key is None else "signed, and every file is as it was then"
 
 
 @app.command()

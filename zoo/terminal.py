@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 Runs = Annotated[Path, typer.Option(help="The folder that holds run folders.")]
 Registry = Annotated[Path, typer.Option(envvar="KERASCOPE_REGISTRY", help="The folder of bundles.")]
+TrustedKey = Annotated[
+    Path | None,
+    typer.Option(envvar="KERASCOPE_TRUSTED_KEY", help="Public keys, PEM: only bundles signed by one are taken."),
+]
 Gateway = Annotated[str, typer.Option(envvar="KERASCOPE_GATEWAY", help="host:port of the gateway.")]
 
 

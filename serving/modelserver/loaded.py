@@ -15,7 +15,9 @@ from serving.modelserver.running import BatchedRun, Run, run_at_once
 from serving.modelserver.scheduler import Scheduler
 from serving.modelserver.servables import Servable, load
 from serving.modelserver.warmup import warm_up
-from zoo.errors import BadConfig
+from zoo.bundles import Bundle
+from zoo.errors import BadBundle, BadConfig
+from zoo.signing import Trust
 
 READ_APART = 4 << 20  # bytes of weights; a smaller model is read in less time than a process takes to start
 
@@ -32,12 +34,13 @@ class LoadVersion:
     """Reads a version, sets up its batching and replays its warm-up requests.
 
     Raises:
-        BadConfig: of the constructor: the batching parameters are missing or impossible.
+        BadConfig: of the constructor: the batching parameters are missing or impossible, or the trusted keys are none.
     """
 
     def __init__(self, options: Options, metrics: Metrics) -> None:
         self._options, self._metrics = options, metrics
         self._has_loaded = False  # from then on there may be calls under way
+        self._trust = Trust(Path(options.trusted_key)) if options.trusted_key else None
         self._batching = read_common(options)
         self._scheduler = None
         if self._batching:
@@ -51,6 +54,7 @@ class LoadVersion:
         """
         note, start_s = self._metrics.add, time.monotonic()
         try:
+            self._check(folder)
             apart = self._has_loaded and _weights(folder) >= READ_APART
             servable = load(name, version, folder, engine=self._options.engine, apart=apart)
         except Exception:
@@ -80,6 +84,15 @@ class LoadVersion:
         """Computes the batches that wait, and takes no more."""
         if self._scheduler:
             self._scheduler.stop()
+
+    def _check(self, folder: Path) -> None:
+        """Nothing of a version is read before it is known whose it is."""
+        if self._trust is None:
+            return
+        try:
+            self._trust.check(Bundle(folder))
+        except BadBundle as error:
+            raise tf.errors.FailedPreconditionError(None, None, str(error)) from None
 
     def _run(self, name: str, folder: Path) -> Run:
         batching = self._batching

@@ -77,6 +77,8 @@ class Options:
             it, one with the right inputs and outputs will do.
         engine: tensorflow, or openvino for more speed on x86 processors (the optional extra [openvino]). This flag
             is ours.
+        trusted_key: file of public keys, PEM: only a version that one of them signed (kerascope zoo sign), and that is
+            as it was then, is loaded; empty to load any. This flag is ours.
         enable_model_warmup: replay assets.extra/tf_serving_warmup_requests before a version serves.
         allow_version_labels_for_unavailable_models: a new label may name a version that is not loaded
             (yet); a configuration file with version_labels needs it at the start.
@@ -108,6 +110,7 @@ class Options:
     load_retry_interval_micros: int = 60_000_000
     enable_signature_method_name_check: bool = False
     engine: str = "tensorflow"
+    trusted_key: str = ""
     enable_model_warmup: bool = True
     allow_version_labels_for_unavailable_models: bool = False
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from zoo import bundles, disk, errors
+from zoo import bundles, disk, errors, signing
 from zoo.bundles import Bundle
 from zoo.registry import archive, index, transfer
 from zoo.registry.index import Entry, Index
 from zoo.registry.transfer import Told
+from zoo.signing import Trust
 
 DOWNLOADS = ".downloads"
 
@@ -22,7 +23,9 @@ def installed(entry: Entry, registry: Path) -> bool:
     return listed.is_file() and bundles.sha256_of(listed) == entry.checksums_sha256
 
 
-def pull(entry: Entry, offered: Index, registry: Path, *, told: Told = lambda done: None) -> Bundle:
+def pull(
+    entry: Entry, offered: Index, registry: Path, *, trust: Trust | None = None, told: Told = lambda done: None
+) -> Bundle:
     """Puts a bundle into a registry, all of it or nothing.
 
     What has come when a download breaks off or is stopped stays in `<registry>/.downloads`, and the next try goes on
@@ -32,6 +35,7 @@ def pull(entry: Entry, offered: Index, registry: Path, *, told: Told = lambda do
         entry: which.
         offered: the index that names it.
         registry: the folder of bundles; made where it is missing.
+        trust: whose signature it must bear; None for no matter whose.
         told: hears how many bytes of the archive are there.
 
     Returns:
@@ -44,7 +48,7 @@ def pull(entry: Entry, offered: Index, registry: Path, *, told: Told = lambda do
     """
     target = registry / entry.name / str(entry.version)
     if installed(entry, registry):
-        Bundle(target).verify()
+        signing.verify(Bundle(target), trust)
         return Bundle(target)
     if target.exists():
         raise errors.BadConfig(
@@ -55,7 +59,7 @@ def pull(entry: Entry, offered: Index, registry: Path, *, told: Told = lambda do
         _check_space(entry, registry)
         packed = _fetch(entry, index.place_of(entry, offered), downloads, told)
         try:
-            bundle = _unpacked(packed, draft, entry)
+            bundle = _unpacked(packed, draft, entry, trust)
         finally:
             packed.unlink()
         return _install(bundle, target)
@@ -98,9 +102,9 @@ def _fetch(entry: Entry, place: str, folder: Path, told: Told) -> Path:
     return partial
 
 
-def _unpacked(packed: Path, draft: Path, entry: Entry) -> Bundle:
+def _unpacked(packed: Path, draft: Path, entry: Entry, trust: Trust | None) -> Bundle:
     bundle = archive.unpack(packed, draft, name=entry.name, version=entry.version, most_bytes=entry.unpacked_bytes)
-    bundle.verify()
+    signing.verify(bundle, trust)
     if (bundle.card.name, bundle.card.version) != (entry.name, entry.version) or not installed(entry, draft):
         raise errors.BadBundle(
             f"The archive of {entry.name} version {entry.version} holds another bundle than the index says. "

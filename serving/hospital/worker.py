@@ -81,7 +81,10 @@ class Worker:
 
     def _put_off(self, job: Job, error: errors.KerascopeError) -> None:
         name = type(error).__name__
-        if isinstance(error, AWAY) or job.attempts < MOST_ATTEMPTS:
+        if isinstance(error, AWAY):
+            self._store.queue.away(job, name, str(error))
+            log.warning("job %d waits for %s: %s", job.number, job.model, name)
+        elif job.attempts < MOST_ATTEMPTS:
             self._store.queue.later(job, name, str(error))
             log.warning("job %d waits after %d attempts: %s", job.number, job.attempts, name)
         else:

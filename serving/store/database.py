@@ -26,7 +26,7 @@ logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # it t
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 # One number for each thing that PostgreSQL does alone, for its advisory locks.
-UPGRADING, NUMBERING = 7_310_001, 7_310_002
+UPGRADING, NUMBERING, PAUSING = 7_310_001, 7_310_002, 7_310_003
 
 
 class Database:

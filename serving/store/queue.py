@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -15,9 +15,10 @@ from serving.hospital.header import Header
 from serving.records import Status
 from serving.store import leases, tables
 from serving.store.analyses import add_study
-from serving.store.database import Database, now_ms
+from serving.store.database import PAUSING, Database, now_ms
 
 NO_RULE = "NO_RULE"
+AWAY_MS = 1000
 WAITING, BUSY, DONE = Status.RECEIVED.value, Status.ANALYSING.value, Status.DONE.value
 
 
@@ -144,6 +145,23 @@ class Queue:
             row = leases.held(session, tables.Job, job.number, self._owner, BUSY)
             if row is not None:
                 leases.put_back(row, WAITING, reason=reason, detail=detail)
+
+    def away(self, job: Job, reason: str, detail: str) -> None:
+        """Nobody answers for the model, whatever the image: every job of the model waits for a second, and no try is
+        counted. So a long absence costs little, and all go on within a second of its end."""
+        with self._database.write() as session:
+            self._database.alone(session, PAUSING)  # the same rows, by several workers at once
+            row = leases.held(session, tables.Job, job.number, self._owner, BUSY)
+            if row is None:
+                return
+            leases.end(row, WAITING, reason=reason, detail=detail)
+            row.attempts, row.not_before_ms = row.attempts - 1, now_ms() + AWAY_MS
+            others = update(tables.Job).where(
+                tables.Job.model == row.model,
+                tables.Job.status == WAITING,
+                tables.Job.not_before_ms < row.not_before_ms,
+            )
+            session.execute(others.values(not_before_ms=row.not_before_ms))
 
     def retry(self) -> int:
         """Puts every failed job back into the queue; their number."""

@@ -110,6 +110,23 @@ def test_a_job_put_back_waits_longer_each_time(store: Store, url: str):
     assert pauses == [1, 2, 4, 60, 60]
 
 
+def test_while_nobody_answers_for_a_model_its_jobs_wait_together_and_other_models_go_on(store: Store, url: str):
+    for number in (1, 2, 3):
+        receive(store, number, models=("chest",))
+    receive(store, 4, models=("knee",))
+    store.queue.away(store.queue.take(), "ModelNotReady", "no gateway")
+    with Database(url).write() as session:
+        pauses = session.execute(text("SELECT model, not_before_ms FROM jobs ORDER BY id")).all()
+        session.execute(text("UPDATE jobs SET not_before_ms = 0"))
+    until = pauses[0].not_before_ms
+    assert until > 0
+    assert pauses == [("chest", until), ("chest", until), ("chest", until), ("knee", 0)]
+    assert [(job.model, job.attempts) for job in (store.queue.take() for _ in range(4))] == [
+        *[("chest", 1)] * 3,  # an answer that nobody could give counts as no try
+        ("knee", 1),
+    ]
+
+
 def test_what_failed_is_taken_again_only_when_somebody_says_so(store: Store):
     receive(store)
     store.queue.failed(store.queue.take(), "InternalError", "a bug")

@@ -258,6 +258,8 @@ def node_page() -> str:
             ("[[rule]]", node.Rule),
             ("[[destination]]", node.Destination),
             ("[tls]", node.Tls),
+            ("[web]", node.Web),
+            ("[[archive]]", node.Archive),
         )
     ]
     return page(

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
+from serving.hospital.endpoints import Archive, Destination, Part, Title, Tls, Web, title
 from serving.hospital.header import Header
 from zoo import errors
 
@@ -20,16 +21,6 @@ else:
 
 STORE, AUDIT = "KERASCOPE_STORE", "KERASCOPE_AUDIT"
 
-Result = Literal["structured-report", "overlay", "map", "pdf"]
-RESULTS: tuple[Result, ...] = ("structured-report", "overlay", "map", "pdf")
-
-
-def _title(text: str) -> str:
-    """An AE title: 1 to 16 printable characters, no backslash, not only spaces (PS3.5 section 6.2, AE)."""
-    if not re.fullmatch(r"[ -\[\]-~]{1,16}", text) or not text.strip():
-        raise ValueError("an AE title has 1 to 16 characters of ASCII and no backslash")
-    return text.strip()
-
 
 def _pattern(text: str) -> str:
     try:
@@ -39,14 +30,7 @@ def _pattern(text: str) -> str:
     return text
 
 
-Title = Annotated[str, AfterValidator(_title)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
-
-
-class Part(BaseModel):
-    """What the parts of the file share: an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Rule(Part):
@@ -77,38 +61,6 @@ class Rule(Part):
         return re.search(self.description, header.description, re.IGNORECASE) is not None
 
 
-class Destination(Part):
-    """A PACS that gets the results.
-
-    Attributes:
-        ae_title: its AE title.
-        host: its name or address.
-        port: its DICOM port.
-        tls: speaks TLS, with the certificates of `[tls]`.
-        results: which of structured-report, overlay, map, pdf; all if left out.
-    """
-
-    ae_title: Title
-    host: str = Field(min_length=1)
-    port: int = Field(ge=1, le=65535)
-    tls: bool = False
-    results: tuple[Result, ...] = RESULTS
-
-
-class Tls(Part):
-    """DICOM TLS (PS3.15 B.1): version 1.2 or newer. Files in PEM.
-
-    Attributes:
-        certificate: this node's, with those between it and its authority.
-        key: its private key, not encrypted, readable by the node alone.
-        authority: who signs those that may connect, and the PACS' own; without it anybody may connect.
-    """
-
-    certificate: Path
-    key: Path
-    authority: Path | None = None
-
-
 class NodeConfig(Part):
     """What a DICOM node is told. Paths are relative to the file.
 
@@ -126,9 +78,15 @@ class NodeConfig(Part):
         workers: images asked about at once.
         associations: senders at once; more are turned away, and try again.
         request_timeout_s: longest wait for the gateway's answer.
+        keep: what is kept of an image once it is answered and its results are sent, until `retention_days` are over:
+            deidentified, a copy by PS3.15's Basic Profile; original, the file as it came; or nothing.
+        uid_secret: file of 32 bytes or more that the copies' new UIDs are made with, so that studies stay linked; made
+            beside the spool, as `<spool>.uid-secret`, if left out.
         tls: see Tls; without it connections are in the clear.
+        web: see Web; without it nothing is received by DICOMweb.
         rule: see Rule; at least one.
         destination: see Destination; without one nothing is sent.
+        archive: see Archive; what `kerascope dicom-pull` may fetch from.
     """
 
     ae_title: Title = "KERASCOPE"
@@ -144,14 +102,18 @@ class NodeConfig(Part):
     workers: int = Field(2, ge=1, le=64)
     associations: int = Field(10, ge=1, le=256)
     request_timeout_s: float = Field(60.0, gt=0)
+    keep: Literal["deidentified", "original", "nothing"] = "deidentified"
+    uid_secret: Path | None = None
     tls: Tls | None = None
+    web: Web | None = None
     rule: tuple[Rule, ...] = Field(min_length=1)
     destination: tuple[Destination, ...] = ()
+    archive: tuple[Archive, ...] = ()
 
     @field_validator("allow")
     @classmethod
     def _titles(cls, titles: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_title(title) for title in titles)
+        return tuple(title(each) for each in titles)
 
     @model_validator(mode="after")
     def _consistent(self) -> NodeConfig:
@@ -162,6 +124,10 @@ class NodeConfig(Part):
         titles = [each.ae_title for each in self.destination]
         if len(set(titles)) != len(titles):
             raise ValueError("two destinations have the same ae_title")
+        if len({each.name for each in self.archive}) != len(self.archive):
+            raise ValueError("two archives have the same name")
+        if self.web is not None:
+            self.web.check(self.host, self.tls)
         return self
 
     @classmethod
@@ -190,19 +156,31 @@ class NodeConfig(Part):
 
     def beside(self, folder: Path) -> NodeConfig:
         """The same with its relative paths in `folder`; SQLite's URL keeps its own rule, relative to the process."""
-        tls = self.tls and Tls(
-            certificate=folder / self.tls.certificate,
-            key=folder / self.tls.key,
-            authority=self.tls.authority and folder / self.tls.authority,
-        )
-        spool, audit = (path and folder / path for path in (self.spool, self.audit))
-        return self.model_copy(update={"tls": tls, "spool": spool, "audit": audit})
+        parts = {name: part.beside(folder) for name, part in self if isinstance(part, Part)}
+        lists = {
+            name: tuple(part.beside(folder) for part in getattr(self, name)) for name in ("destination", "archive")
+        }
+        paths = {name: folder / path for name, path in self if isinstance(path, Path)}
+        return self.model_copy(update=parts | lists | paths)
 
     def summary(self) -> str:
         """What the file says, in a line."""
         senders = "any AE title" if self.allow_any else ", ".join(self.allow)
         receivers = ", ".join(each.ae_title for each in self.destination) or "nobody"
-        return f"{self.ae_title} on port {self.port}: images from {senders}, results to {receivers}."
+        web = f" and by STOW-RS on port {self.web.port}" if self.web else ""
+        return f"{self.ae_title} on port {self.port}: images from {senders}{web}, results to {receivers}."
+
+    def archive_named(self, name: str) -> Archive:
+        """The archive that has this name.
+
+        Raises:
+            BadConfig: none has.
+        """
+        found = [each for each in self.archive if each.name == name]
+        if not found:
+            known = ", ".join(each.name for each in self.archive) or "none"
+            raise errors.BadConfig(f"The node's file names no [[archive]] {name!r}; it names {known}. Add it.")
+        return found[0]
 
     def models(self, header: Header) -> list[str]:
         """The models to ask about an image, in the order of the rules, each once."""

@@ -7,8 +7,10 @@ import re
 from dataclasses import dataclass
 
 from pydicom import Dataset, dcmread
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from zoo.imaging import dicom  # noqa: F401  keeps pydicom from warning of odd values, which it quotes
+from zoo.imaging.dicom import parsing  # keeps pydicom from warning of odd values, which it quotes
+from zoo.imaging.image import MAX_PIXELS
 
 TAGS = (
     "SOPClassUID",
@@ -22,6 +24,7 @@ TAGS = (
     "SeriesDescription",
     "ProtocolName",
 )
+_META_BYTES = 1 << 12
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
 
 
@@ -34,35 +37,43 @@ class Header:
         modality: (0008,0060), in capitals.
         body_part: (0018,0015), in capitals.
         view: (0018,5101), in capitals.
+        transfer_syntax: (0002,0010) of the file meta information; none where a data set came without.
         description: study and series description and protocol name, a line each; for rules, and kept nowhere.
     """
 
     study_uid: str = ""
     instance_uid: str = ""
     sop_class_uid: str = ""
+    transfer_syntax: str = ""
     modality: str = ""
     body_part: str = ""
     view: str = ""
     description: str = ""
 
 
-def read(data: bytes) -> Header:
-    """The header of a DICOM file; an empty one for anything else."""
+def read(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Header:
+    """The header of a DICOM file; an empty one for anything else, and for a deflated file that would inflate to more
+    than a picture of so many pixels.
+    """
     if data[128:132] != b"DICM":
         return Header()
     try:
-        return of(dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(TAGS)))
+        if DeflatedExplicitVRLittleEndian.encode() in data[:_META_BYTES]:  # pydicom would inflate it without bound
+            return of(parsing.parse(data, max_pixels), DeflatedExplicitVRLittleEndian)
+        dataset = dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(TAGS))
+        return of(dataset, _text(dataset.file_meta, "TransferSyntaxUID"))
     except Exception:  # pydicom raises a dozen kinds; whoever reads the pixels says what is wrong with the file
         return Header()
 
 
-def of(dataset: Dataset) -> Header:
+def of(dataset: Dataset, transfer_syntax: str = "") -> Header:
     """The header of a data set."""
     descriptions = (_text(dataset, name) for name in ("StudyDescription", "SeriesDescription", "ProtocolName"))
     return Header(
         study_uid=_uid(dataset, "StudyInstanceUID"),
         instance_uid=_uid(dataset, "SOPInstanceUID"),
         sop_class_uid=_uid(dataset, "SOPClassUID"),
+        transfer_syntax=transfer_syntax,
         modality=_text(dataset, "Modality").upper(),
         body_part=_text(dataset, "BodyPartExamined").upper(),
         view=_text(dataset, "ViewPosition").upper(),

@@ -19,7 +19,7 @@ from pydicom.uid import (
 )
 from pynetdicom.presentation import AllStoragePresentationContexts
 
-from serving.hospital.config import Tls
+from serving.hospital.endpoints import Tls
 from zoo import errors
 
 # At lower levels pynetdicom writes data sets into the log, and they name patients.

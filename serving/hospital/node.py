@@ -11,8 +11,10 @@ from collections.abc import Callable
 from serving.audit.trail import Audit
 from serving.client import Client
 from serving.hospital.config import NodeConfig
+from serving.hospital.intake import Intake
 from serving.hospital.receiver import Receiver
 from serving.hospital.sender import Sender
+from serving.hospital.web import WebReceiver
 from serving.hospital.worker import Worker
 from serving.store.store import Store
 from zoo import errors
@@ -29,6 +31,7 @@ class Node:
 
     Attributes:
         port: the one it listens on.
+        web_port: the one it listens on for DICOMweb; 0 where it does not.
 
     Raises:
         BadConfig: the port is taken, the store has no folder for files, or TLS files cannot be used.
@@ -43,8 +46,11 @@ class Node:
             raise errors.BadConfig("Received files need a folder: name it as `spool` in the node's file.")
         audit = None if config.audit is None else Audit(config.audit, "dicom-node")
         self._client = Client(config.gateway, timeout_s=config.request_timeout_s, user=config.ae_title)
-        self._receiver = Receiver(config, self._store, audit)
+        intake = Intake(config, self._store, audit)
+        self._receiver = Receiver(config, intake)
         self.port = self._receiver.port
+        self._web = self._web_receiver(intake)
+        self.web_port = self._web.port if self._web else 0
         titles = tuple(each.ae_title for each in config.destination)
         steps = [Worker(self._store, self._client, titles).step for _ in range(config.workers)]
         steps += [Sender(config, self._store, self._client, audit).step] if titles else []
@@ -61,10 +67,21 @@ class Node:
         """Takes no more images, ends the step each worker is at, and closes."""
         self._stopping.set()
         self._receiver.stop()
+        if self._web is not None:
+            self._web.stop()
         for thread in self._threads:
             thread.join(timeout=self._config.request_timeout_s)
         self._client.close()
         self._store.close()
+
+    def _web_receiver(self, intake: Intake) -> WebReceiver | None:
+        if self._config.web is None:
+            return None
+        try:
+            return WebReceiver(self._config, intake)
+        except errors.BadConfig:
+            self._receiver.stop()
+            raise
 
     def _work(self, step: Callable[[], bool]) -> None:
         pause = 0.0

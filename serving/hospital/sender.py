@@ -19,7 +19,8 @@ from pynetdicom import AE
 from serving.audit.access import SUCCESS
 from serving.audit.trail import Audit
 from serving.client import Client
-from serving.hospital.config import Destination, NodeConfig, Result
+from serving.hospital.config import NodeConfig
+from serving.hospital.endpoints import Destination, Result
 from serving.hospital.network import client_context
 from serving.hospital.results import filing
 from serving.hospital.worker import AWAY, MOST_ATTEMPTS

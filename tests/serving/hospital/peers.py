@@ -19,7 +19,7 @@ def program(name: str) -> str:
     """Where the system has it: pynetdicom puts tools of the same names beside Python."""
     found = shutil.which(name, path="/usr/bin:/usr/sbin:/usr/local/bin")
     if found is None:
-        pytest.skip(f"{name} is not on this machine: apt-get install dcmtk orthanc")
+        pytest.skip(f"{name} is not on this machine: apt-get install dcmtk dicom3tools orthanc orthanc-dicomweb")
     return found
 
 
@@ -76,15 +76,26 @@ class StoreScp:
         self._process.wait()
 
 
+DICOMWEB = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
+
+
 class Orthanc:
-    """A PACS, asked over its REST interface."""
+    """A PACS with DICOMweb, looked into over its own REST interface.
+
+    Attributes:
+        port: of DICOM.
+        url: of its DICOMweb service.
+    """
 
     title = "ORTHANC"
 
     def __init__(self, folder: Path) -> None:
+        if not DICOMWEB.exists():
+            pytest.skip("Orthanc's DICOMweb is not on this machine: apt-get install orthanc-dicomweb")
         folder.mkdir(exist_ok=True)
         self.port, web = free_port(), free_port()
         self._url = f"http://localhost:{web}"
+        self.url = f"{self._url}/dicom-web"
         config = {
             "DicomAet": self.title,
             "DicomPort": self.port,
@@ -93,13 +104,18 @@ class Orthanc:
             "IndexDirectory": str(folder / "files"),
             "RemoteAccessAllowed": False,
             "AuthenticationEnabled": False,
-            "Plugins": [],
+            "Plugins": [str(DICOMWEB)],
         }
         (folder / "orthanc.json").write_text(json.dumps(config))
         self._process = subprocess.Popen(
             [program("Orthanc"), str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        until(self._answers)
+        until(self._answers, 60)
+
+    def store(self, *files: Path) -> None:
+        """Puts files into it."""
+        for file in files:
+            requests.post(f"{self._url}/instances", data=file.read_bytes(), timeout=30).raise_for_status()
 
     def instances(self) -> list[dict[str, str]]:
         """The attributes of every instance it holds, by keyword."""

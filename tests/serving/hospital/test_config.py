@@ -65,6 +65,15 @@ def test_an_image_may_go_to_several_models_and_to_each_once(tmp_path: Path):
         (SMALLEST + 'results = ["sr"]\n', r"rule\.1\.results"),
         (SMALLEST + 2 * '[[destination]]\nae_title = "PACS"\nhost = "pacs"\nport = 104\n', "same ae_title"),
         ("allow = [", "is no TOML"),
+        (SMALLEST + "[web]\n", r"\[web\] needs \[tls\], and token_secret or token_jwks"),
+        ('host = "0.0.0.0"\n' + SMALLEST + "[web]\ninsecure = true\n", r"`host` must be 127\.0\.0\.1"),
+        (SMALLEST + '[[destination]]\nae_title = "PACS"\nhost = "pacs"\n', "name `host` and `port`, or a `url`"),
+        (SMALLEST + '[[destination]]\nae_title = "PACS"\nport = 104\nurl = "https://pacs/x"\n', "takes the place of"),
+        (SMALLEST + '[[archive]]\nname = "PACS"\nurl = "pacs/x"\n', r"archive\.1\.url"),
+        (SMALLEST + '[[archive]]\nname = "PACS"\nurl = "https://me:secret@pacs/x"\n', "`password_file` instead"),
+        (SMALLEST + '[[archive]]\nname = "PACS"\nurl = "http://pacs/x"\ntoken_file = "t"\n', "for all to read"),
+        (SMALLEST + '[[archive]]\nname = "PACS"\nurl = "https://pacs/x"\nuser = "me"\n', "go together"),
+        (SMALLEST + 2 * '[[archive]]\nname = "PACS"\nurl = "https://pacs/x"\n', "same name"),
     ],
 )
 def test_what_cannot_be_is_named_with_its_place(tmp_path: Path, text: str, words: str):
@@ -83,7 +92,16 @@ def test_the_store_may_come_from_the_environment_alone(tmp_path: Path, monkeypat
 
 def test_paths_are_relative_to_the_file(tmp_path: Path):
     text = 'spool = "spool"\n' + SMALLEST + '[tls]\ncertificate = "node.pem"\nkey = "/etc/node.key"\n'
+    text += '[web]\ntoken_secret = "secret"\n[[archive]]\nname = "PACS"\nurl = "https://pacs/x"\nauthority = "ca.pem"\n'
     config = read(tmp_path, text)
+    assert (config.web.token_secret, config.archive[0].authority) == (tmp_path / "secret", tmp_path / "ca.pem")
     assert config.spool == tmp_path / "spool"
     assert config.tls is not None
     assert (config.tls.certificate, config.tls.key) == (tmp_path / "node.pem", Path("/etc/node.key"))
+
+
+def test_an_archive_is_found_by_its_name(tmp_path: Path):
+    config = read(tmp_path, SMALLEST + '[[archive]]\nname = "PACS"\nurl = "https://pacs/x"\n')
+    assert config.archive_named("PACS").where == "pacs"
+    with pytest.raises(errors.BadConfig, match=r"no \[\[archive\]\] 'RIS'; it names PACS"):
+        config.archive_named("RIS")

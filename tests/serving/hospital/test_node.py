@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,77 +13,22 @@ from pynetdicom import AE
 
 from serving.audit import trail
 from serving.client import Client, Status
-from serving.hospital.config import NodeConfig
-from serving.hospital.node import Node
-from serving.server import Gateway
-from serving.store.store import Store
+from tests.conftest import TINY
 from tests.serving.hospital.peers import Orthanc, StoreScp, certificates, echo, free_port, store, until
 from tests.serving.postgresql import Cluster
 
 pytestmark = pytest.mark.slow
-
-TINY = "tiny-chest"
-RULE = {"model": TINY, "modality": ["CR", "DX"]}
-MakeFile = Callable[..., Path]
-StartNode = Callable[..., SimpleNamespace]
-
-
-@pytest.fixture
-def make_file(tmp_path: Path, make_dicom) -> MakeFile:
-    """make_file(number=1, **attributes): a radiograph of a study of its own."""
-
-    def make(number: int = 1, **attributes: object) -> Path:
-        uids = {"StudyInstanceUID": f"1.2.{number}", "SeriesInstanceUID": f"1.2.{number}.3"}
-        path = tmp_path / f"{number}.dcm"
-        path.write_bytes(make_dicom(**uids | {"SOPInstanceUID": f"1.2.{number}.3.4"} | attributes))
-        return path
-
-    return make
-
-
-@pytest.fixture
-def start_node(tmp_path: Path, registry, model_server, start_gateway: Callable[..., Gateway]) -> Iterator[StartNode]:
-    """start_node(**config): a node beside a gateway with the same store; both, the store and the trail."""
-    nodes: list[Node] = []
-
-    def start(**config: object) -> SimpleNamespace:
-        url = str(config.setdefault("store", f"sqlite:///{tmp_path}/store.db"))
-        audit = tmp_path / "audit.jsonl"
-        if "gateway" not in config:
-            config["gateway"] = start_gateway(registry, model_server.port, store=url, audit=audit).address
-        usual = {"port": 0, "allow": [] if config.get("allow_any") else ["CR1"], "rule": [RULE], "audit": audit}
-        node = Node(NodeConfig.model_validate(usual | {"spool": tmp_path / "spool"} | config))
-        nodes.append(node)
-        node.start()
-        return SimpleNamespace(
-            port=node.port, store=Store(url, spool=tmp_path / "spool"), audit=audit, gateway=config["gateway"]
-        )
-
-    yield start
-    for node in nodes:
-        node.stop()
-
-
-@pytest.fixture
-def scp(tmp_path: Path) -> Iterator[StoreScp]:
-    scp = StoreScp(tmp_path / "received", free_port())
-    yield scp
-    scp.stop()
 
 
 def done(started: SimpleNamespace, number: int = 1) -> bool:
     return started.store.queue.counts()["done"] == number
 
 
-def test_an_image_sent_by_a_modality_comes_back_to_the_pacs_as_results(tmp_path, start_node, make_file):
-    orthanc = Orthanc(tmp_path / "orthanc")
-    try:
-        started = start_node(destination=[{"ae_title": "ORTHANC", "host": "localhost", "port": orthanc.port}])
-        assert store(started.port, make_file())
-        until(lambda: started.store.deliveries.counts()["sent"] == 1, 60)
-        found = {each["SOPClassUID"]: each for each in orthanc.instances()}
-    finally:
-        orthanc.stop()
+def test_an_image_sent_by_a_modality_comes_back_to_the_pacs_as_results(start_node, make_file, orthanc: Orthanc):
+    started = start_node(destination=[{"ae_title": "ORTHANC", "host": "localhost", "port": orthanc.port}])
+    assert store(started.port, make_file())
+    until(lambda: started.store.deliveries.counts()["sent"] == 1, 60)
+    found = {each["SOPClassUID"]: each for each in orthanc.instances()}
     report = found["1.2.840.10008.5.1.4.1.1.88.34"]  # Comprehensive 3D SR
     assert {"1.2.840.10008.5.1.4.1.1.7", "1.2.840.10008.5.1.4.1.1.104.1"} <= found.keys()  # overlay and PDF
     assert (report["PatientName"], report["StudyInstanceUID"]) == ("DOE^JANE", "1.2.1")

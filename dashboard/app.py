@@ -12,7 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from dashboard import gateway, i18n, markup, panels, samples, session, theme
 from dashboard.i18n import _
-from dashboard.views import models, study, worklist
+from dashboard.views import compare, explore, models, study, worklist
 from serving.client import ModelSummary
 from zoo import errors
 from zoo.cards import RESEARCH_USE_ONLY
@@ -49,6 +49,7 @@ def pages() -> list[StreamlitPage]:
     return [
         st.Page(study.page, title=_("Study"), icon=":material/radiology:", default=True),
         st.Page(worklist.page, title=_("Worklist"), icon=":material/view_list:", url_path="worklist"),
+        st.Page(explore.page, title=_("Explore"), icon=":material/scatter_plot:", url_path="explore"),
         st.Page(models.page, title=_("Models"), icon=":material/fact_check:", url_path="models"),
     ]
 
@@ -78,6 +79,7 @@ def frame() -> None:
         _picture(offered)
         models = gateway.remembered(look)
         model = _question(models)
+        compare.choose(model)
         _user()
     session.set_frame(session.Frame(error=look.error, models=models, model=model, samples=bool(offered)))
 

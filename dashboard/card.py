@@ -12,9 +12,19 @@ from dashboard.markup import definitions, table
 from zoo.cards import Label, LabelMetrics, ModelCard
 
 
-def page(card: ModelCard) -> str:
-    """The whole card, most important things first; sections without content are left out."""
-    body = "".join(f"<h3>{escape(title)}</h3>{content}" for title, content in _sections(card) if content)
+def what(card: ModelCard) -> str:
+    """What it is for and how well it does it, the most important things first."""
+    return _page(_what(card))
+
+
+def how(card: ModelCard) -> str:
+    """What it confuses, for whom it works, and how it was made."""
+    return _page(_how(card))
+
+
+def _page(sections: Iterator[tuple[str, str]]) -> str:
+    """Sections without content are left out."""
+    body = "".join(f"<h3>{escape(title)}</h3>{content}" for title, content in sections if content)
     return f'<div class="ks-card">{body}</div>'
 
 
@@ -23,12 +33,15 @@ def training_config(card: ModelCard) -> str:
     return json.dumps(card.training.config, indent=2, ensure_ascii=False, default=str)
 
 
-def _sections(card: ModelCard) -> Iterator[tuple[str, str]]:
+def _what(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield _("Intended use"), f"<p>{escape(_sentence(card.intended_use))}</p>"
     yield _("Not for"), f"<p>{escape(_sentence(card.not_for))}</p>"
     yield _("What it answers"), _question(card)
     yield _("Trained on"), _data(card)
     yield _("How well it finds each label, on the test set"), _metrics(card)
+
+
+def _how(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield _("What it confused, on the test set"), _confusion(card)
     yield _("Calibration"), _calibration(card)
     yield _("Where it looks, against the lesions' masks"), _localisation(card)

@@ -10,9 +10,11 @@ from typing import TypeVar, cast
 
 import streamlit as st
 
+from dashboard import drift
 from serving.client import Client, ModelSummary, Review, StoredAnalysis, Study
 from zoo import errors
 from zoo.cards import ModelCard
+from zoo.reference_set import ReferenceSet
 
 ADDRESS = "KERASCOPE_GATEWAY"
 DEFAULT_ADDRESS = "localhost:50051"
@@ -22,6 +24,9 @@ LOOK_TIMEOUT_S = 5.0
 ANALYSIS_TIMEOUT_S = 60.0
 EXPLANATION_TIMEOUT_S = 150.0
 REVIEWS_S = 30.0
+HISTORY_S = 30.0
+MOST_REFERENCE_SETS = 3
+MOST_ANSWERS, PAGE = 5000, 500
 
 Answer = TypeVar("Answer")
 
@@ -97,6 +102,46 @@ def card(name: str, version: int) -> ModelCard:
     if (name, version) not in cards:
         cards[name, version] = client().card(name, version)
     return cards[name, version]
+
+
+def reference_set(name: str, version: int) -> ReferenceSet:
+    """How a model did on its test split, asked for once per session; the last few are kept.
+
+    Raises:
+        KerascopeError: as `Client.reference_set`; UnknownRecord where its bundle does not say.
+    """
+    known: dict[tuple[str, int], ReferenceSet] = st.session_state.setdefault("reference-sets", {})
+    if (name, version) not in known:
+        known[name, version] = client().reference_set(name, version)
+        while len(known) > MOST_REFERENCE_SETS:
+            known.pop(next(iter(known)))
+    return known[name, version]
+
+
+def history(card: ModelCard) -> list[drift.Fact]:
+    """The newest answers of a model, at most `MOST_ANSWERS`, oldest first; asked for again after `HISTORY_S` seconds.
+
+    Raises:
+        KerascopeError: as `Client.analyses`; BadConfig where the gateway has no store.
+    """
+    key, now = (card.name, card.version), time.monotonic()
+    kept: tuple[tuple[str, int], float, list[drift.Fact]] | None = st.session_state.get("history")
+    if kept is None or kept[0] != key or now - kept[1] > HISTORY_S:
+        kept = (key, now, _history(card))
+        st.session_state["history"] = kept
+    return kept[2]
+
+
+def _history(card: ModelCard) -> list[drift.Fact]:
+    found: list[drift.Fact] = []
+    before = 0
+    while len(found) < MOST_ANSWERS:
+        page = client().analyses(model=card.name, before=before, limit=PAGE, embedding=True)
+        found += drift.facts(page, card)
+        if len(page) < PAGE:
+            break
+        before = page[-1].sequence
+    return sorted(found, key=lambda fact: fact.created)
 
 
 def worklist(limit: int = 50) -> list[tuple[Study, dict[str, StoredAnalysis]]]:

@@ -7,11 +7,9 @@ from html import escape
 
 from dashboard import words
 from dashboard.i18n import _
-from dashboard.rows import STATUSES, Row
 from dashboard.worth import Worth
-from serving.client import StoredAnalysis
-from zoo.cards import Interval, ModelCard
-from zoo.results import Analysis, Finding, Method, Verdict
+from zoo.cards import Interval
+from zoo.results import Analysis, Finding, Verdict
 
 CLASSES = {
     Verdict.PRESENT: "ks-present",
@@ -130,69 +128,6 @@ def chip(result: Finding, *, exclusive: bool, name: str) -> str:
     return (
         f'<div class="ks-line"><b>{escape(name)}</b><span class="ks-chip {CLASSES[result.verdict]}">'
         f"{escape(words.verdict(result, exclusive=exclusive))}</span></div>"
-    )
-
-
-def reliability(card: ModelCard, method: Method, label: str) -> str:
-    """What the model's card says of a method, in the order of importance; or that it says nothing."""
-    audited = next((each for each in card.explanations if each.method == method.value), None)
-    if audited is None:
-        return f'<p class="ks-reliability">{escape(_("This method was not audited with this model."))}</p>'
-    found = next((each for each in audited.localisation if each.label == label), None)
-    said = []
-    if audited.sanity_passed is not None:
-        said.append(_("depends on what was learnt") if audited.sanity_passed else _("FAILED the sanity check"))
-    if found is not None:
-        text = _("peaks inside the lesion in {share} (a guess at the centre: {centre})")
-        said.append(text.format(share=words.measured(found.pointing), centre=f"{found.pointing_centre:.2f}"))
-    if audited.insertion is not None and audited.insertion_random is not None:
-        text = _("insertion {insertion:.2f} (random {random:.2f})")
-        said.append(text.format(insertion=audited.insertion, random=audited.insertion_random))
-    if audited.stability is not None:
-        said.append(_("stability {stability:.2f}").format(stability=audited.stability))
-    failed = " ks-failed" if audited.sanity_passed is False else ""
-    text = _("On the card: {measurements}.").format(measurements="; ".join(said) or _("nothing measured"))
-    return f'<p class="ks-reliability{failed}">{escape(text)}</p>'
-
-
-def similar(found: Sequence[tuple[float, StoredAnalysis]]) -> str:
-    """Similar cases as a table: how alike, when, what the model found, what people said."""
-    if not found:
-        return f'<p class="ks-soft">{escape(_("The store holds no other picture of this model and version."))}</p>'
-    rows = []
-    for alike, stored in found:
-        answer, last = stored.analysis, stored.reviews[-1] if stored.reviews else None
-        leading = (
-            f"{words.spoken(answer.leading.label)} ({words.percent(answer.leading.probability)})" if answer else ""
-        )
-        rows.append(
-            [
-                f"{alike:.3f}",
-                f"{stored.created:%Y-%m-%d %H:%M}",
-                leading,
-                f"{last.decision.value}, {last.user}" if last else _("no review"),
-                stored.analysis_id,
-            ]
-        )
-    head = [_("Cosine"), _("Analysed (UTC)"), _("The model's leading finding"), _("People said"), _("Analysis")]
-    return f'<div class="ks-card">{table(_("Similar cases"), head, rows)}</div>'
-
-
-def line(row: Row) -> str:
-    """One line of the worklist: what, when, by which model, and what came of it."""
-    if row.analysis is not None:
-        leading = row.analysis.leading
-        said = (
-            f'<span class="ks-chip {CLASSES[leading.verdict]}">{escape(_(words.VERDICTS[leading.verdict]))}</span> '
-            f"<b>{escape(words.spoken(leading.label))}</b> {escape(words.percent(leading.probability))}"
-        )
-    else:
-        status = _(STATUSES[row.status])
-        said = f'<span class="ks-chip ks-unrated">{escape(status)}</span> {escape(row.reason)}'
-    people = _("Answers: {count}").format(count=row.said) if row.said else ""
-    return (
-        f'<div class="ks-row"><span>{escape(row.title)}</span><span>{row.when:%Y-%m-%d %H:%M}</span>'
-        f"<span>{escape(row.model)}</span><span>{said}</span><span>{escape(people)}</span></div>"
     )
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
+from typing import Any
 
 import streamlit as st
 
 from dashboard import card as cards
-from dashboard import markup, viewer, words, worth
+from dashboard import charts, markup, viewer, words, worth
 from dashboard.i18n import _
 from dashboard.studies import Study
 from zoo import errors
 from zoo.cards import ModelCard
 from zoo.imaging.overlay import heatmap
-from zoo.results import Analysis, Finding
+from zoo.results import Analysis, Explanation, Finding
 
 VIEWER = "viewer"
+
+
+def chart(spec: charts.Spec, key: str = "") -> Any:
+    """A chart; with a key, one whose points can be chosen: its state is given back."""
+    drawn = charts.inked(spec, dark=st.context.theme.type == "dark")
+    if key:
+        return st.vega_lite_chart(drawn, width="stretch", on_select="rerun", key=key)
+    return st.vega_lite_chart(drawn, width="stretch")
 
 
 def trouble(error: errors.KerascopeError, again: str = "") -> None:
@@ -32,37 +41,57 @@ def trouble(error: errors.KerascopeError, again: str = "") -> None:
 
 
 def picture(
-    study: Study | None, finding: Finding | None = None, key: str = "", on_ask: Callable[[int], None] | None = None
+    study: Study | None,
+    shown: viewer.Map | None = None,
+    key: str = "",
+    on_ask: Callable[[int], None] | None = None,
+    widget: str = VIEWER,
 ) -> None:
-    """The viewer, with the evidence for a finding; without a picture an empty screen of the same size.
+    """The viewer, with what speaks for a finding; without a picture an empty screen of the same size.
 
     Args:
         key: of the study and the model; what is set by hand is kept under it.
         on_ask: called with the number of the slice that the models are to be asked about.
+        widget: another one's name for a second viewer on the page.
     """
     slices = study.slices if study else []
-    shown = _evidence(finding) if finding and slices else None
     asked = study.asked if study and slices else 0
-    viewer.show(slices, key=VIEWER, study=key or (study.key if study else ""), asked=asked, map=shown, on_ask=on_ask)
+    under = key or (study.key if study else "")
+    viewer.show(slices, key=widget, study=under, asked=asked, map=shown if slices else None, on_ask=on_ask)
     if study and study.scan.facts:
         st.html(f'<p class="ks-facts">{escape(study.title)}: {escape(study.scan.facts)}</p>')
 
 
-def _evidence(finding: Finding) -> viewer.Map:
+def evidence(finding: Finding) -> viewer.Map:
     """Off to begin with where the finding is below its operating point: a map of something absent misleads."""
-    name, (_heat, strength) = words.spoken(finding.label).lower(), heatmap(finding.evidence)
+    name, (heat, strength) = words.spoken(finding.label).lower(), heatmap(finding.evidence)
     title = _("Evidence for {finding}").format(finding=name)
     if strength <= 0:
         nothing = _("Nothing in this picture speaks for {finding} (raw strength 0).").format(finding=name)
-        return viewer.Map(finding=finding, title=title, strength="", note=nothing, on=False)
+        return viewer.Map(label=finding.label, heat=heat, title=title, strength="", note=nothing, on=False)
     below = finding.operating_point is not None and not words.above(finding)
     where = _("(in logits, at the strongest place: {place} of the picture).").format(place=_(finding.place))
     return viewer.Map(
-        finding=finding,
+        label=finding.label,
+        heat=heat,
         title=title,
         strength=_("Raw strength {strength:.2f}").format(strength=strength),
         note=" ".join(filter(None, [where, _(words.BELOW) if below else "", _(words.NOT_AN_OUTLINE)])),
         on=words.above(finding),
+    )
+
+
+def explained(made: Explanation) -> viewer.Map:
+    """Another method's map, switched on: it was asked for."""
+    return viewer.Map(
+        label=made.label,
+        heat=made.heatmap,
+        title=_("{method} for {finding}").format(
+            method=words.METHODS[made.method], finding=words.spoken(made.label).lower()
+        ),
+        strength=_("Raw strength {strength}").format(strength=f"{made.strength:.3g}"),
+        note=" ".join([_("(in the method's own unit)."), _(words.NOT_AN_OUTLINE)]),
+        on=True,
     )
 
 
@@ -127,9 +156,32 @@ def _worth(finding: Finding, card: ModelCard) -> None:
             said.html(markup.worth(found, name))
 
 
-def model_card(card: ModelCard) -> None:
-    """The card as a page, the training file folded away."""
-    st.html(cards.page(card))
+def trend(past: Sequence[tuple[str, Finding]], card: ModelCard) -> None:
+    """One finding from study to study of a patient, the oldest first; nothing for fewer than two."""
+    if len(past) < 2:
+        return
+    now = past[-1][1]
+    point, name = now.operating_point, words.spoken(now.label).lower()
+    heading = _("{finding} over time").format(finding=words.spoken(now.label))
+    st.html(f'<div class="ks-card"><h3>{escape(heading)}</h3></div>')
+    rows = [{"study": when, "value": round(finding.probability, 4)} for when, finding in past]
+    low, high = point.not_sure if point else (0.0, 0.0)
+    title = _("Probability of {finding} in each study of this patient").format(finding=name)
+    chart(charts.trend(title, rows, low, high, point.threshold if point else 0.0, _("probability")))
+    told = _("The studies of this patient that are open here, each asked with {model}, version {version}.")
+    st.html(f'<p class="ks-soft">{escape(told.format(model=card.name, version=card.version))}</p>')
+
+
+def model_card(card: ModelCard, curves: Callable[[], None] | None = None) -> None:
+    """The card as a page, the training file folded away.
+
+    Args:
+        curves: draws what belongs below its metrics.
+    """
+    st.html(cards.what(card))
+    if curves is not None:
+        curves()
+    st.html(cards.how(card))
     if card.training.config:
         with st.expander(_("Training file")):
             st.code(cards.training_config(card), language="json")

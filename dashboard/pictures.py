@@ -11,11 +11,12 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 
 from zoo.imaging.image import Image, Pixels
-from zoo.imaging.overlay import heatmap, overlay
+from zoo.imaging.overlay import colours, enlarge, heatmap, overlay
 
 FloatArray = npt.NDArray[np.float32]
 
 MAX_SIDE = 1024
+CASE_SIDE = 224
 
 
 def for_screen(image: Image) -> Pixels:
@@ -41,6 +42,19 @@ def with_map(pixels: Pixels, heat: FloatArray | None, opacity: float) -> str:
         opacity: of the hottest place, in [0, 1].
     """
     return data_uri(pixels if heat is None else overlay(pixels, heat, opacity=opacity))
+
+
+def of_case(pixels: Pixels, heat: FloatArray) -> str:
+    """A small picture of the reference set under a map, as a `data:` address; the map alone where there is no picture.
+
+    Args:
+        pixels: uint8 [side, side]; side 0 for no picture.
+        heat: float32 [rows, columns] in [0, 1].
+    """
+    if not pixels.size:
+        return data_uri(colours(enlarge(heat, CASE_SIDE, CASE_SIDE)))
+    large = Pillow.fromarray(pixels).resize((CASE_SIDE, CASE_SIDE), Pillow.Resampling.BICUBIC)
+    return data_uri(overlay(np.asarray(large), heat))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ STUDY_PAGE = "study-page"
 ACCEPTED = "accepted"
 WAITING = "waiting"  # True where the page has to be drawn again once a model answers
 MOST_STUDIES = 200
+MOST_PRIORS = 8
 MOST_BYTES = 256 << 20  # of what is kept open; the oldest studies go first
 
 
@@ -71,6 +72,12 @@ def current() -> Study | None:
 def look_at(study: Study | None) -> None:
     """Makes a study the one looked at; None closes it."""
     st.session_state["study"] = study
+
+
+def priors(study: Study) -> list[Study]:
+    """What this user has open of the same patient, the oldest first, the study itself last; at most `MOST_PRIORS`."""
+    others = [each for each in opened() if each is not study and each.same_patient(study) and not each.refusal]
+    return [*sorted(others, key=lambda each: each.when)[-MOST_PRIORS:], study]
 
 
 def _keep(new: list[Study]) -> None:
@@ -133,7 +140,9 @@ def analysis(study: Study, model: str, version: int) -> Outcome:
     if key in study.outcomes:
         return study.outcomes[key]
     asked = study.scan.data
-    outcome: Outcome = gateway.attempt(lambda: gateway.client().analyze(asked, model=model, version=version))
+    outcome: Outcome = gateway.attempt(
+        lambda: gateway.client().analyze(asked, model=model, version=version, embedding=True)
+    )
     st.session_state[WAITING] = isinstance(outcome, errors.ModelNotReady)
     if isinstance(outcome, (Analysis, errors.BadImage, errors.ImageRefused)):
         study.outcomes[key] = outcome

@@ -26,12 +26,17 @@ class Scan:
         data: as it came.
         study_uid, series_uid: of DICOM files, (0020,000D) and (0020,000E); else empty.
         place: what a series is sorted by.
+        patient: of DICOM files, the same for the same Patient ID (0010,0020) as long as this process lives, and not
+            to be turned back; else empty.
+        taken: Study Date (0008,0020) and Time, as far as the file tells them.
     """
 
     data: bytes
     study_uid: str = ""
     series_uid: str = ""
     place: tuple[float, float] = (0.0, 0.0)
+    patient: str = ""
+    taken: datetime | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -98,6 +103,15 @@ class Study:
     def key(self) -> str:
         """Of the content, for widgets."""
         return self.scans[0].sha256[:16]
+
+    @property
+    def when(self) -> datetime:
+        """When it was taken, as far as its files say; else when it was opened."""
+        return self.scans[0].taken or self.received.replace(tzinfo=None)
+
+    def same_patient(self, other: Study) -> bool:
+        """Whether both are of one patient, by their files."""
+        return bool(self.scans[0].patient) and self.scans[0].patient == other.scans[0].patient
 
     @property
     def size_bytes(self) -> int:

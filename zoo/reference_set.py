@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +89,8 @@ class ReferenceSet:
     def to_bytes(self) -> bytes:
         """The file."""
         written = io.BytesIO()
-        np.savez_compressed(written, **{field.name: np.asarray(getattr(self, field.name)) for field in fields(self)})
+        arrays: dict[str, Any] = {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+        np.savez_compressed(written, **arrays)
         return written.getvalue()
 
     @classmethod

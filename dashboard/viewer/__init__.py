@@ -13,14 +13,13 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import streamlit as st
 from streamlit import runtime
 
 from dashboard.i18n import _
 from dashboard.viewer import presets
 from dashboard.viewer.pixels import Slice
-from zoo.imaging.overlay import heatmap
-from zoo.results import Finding
 
 NAME = "kerascope_viewer"
 SCRIPTS = ("pixels.js", "overlay.js", "viewer.js", "hands.js")
@@ -29,17 +28,19 @@ OCTETS = "application/octet-stream"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Map:
-    """A finding's evidence over one slice.
+    """What speaks for a finding over one slice.
 
     Attributes:
-        finding: whose.
+        label: the finding's.
+        heat: float32 [rows, columns] in [0, 1], covering the whole picture.
         title: the switch's label.
         strength: the raw strength in words.
         note: what the map is not.
         on: how the switch stands to begin with.
     """
 
-    finding: Finding
+    label: str
+    heat: npt.NDArray[np.float32]
     title: str
     strength: str
     note: str
@@ -118,17 +119,16 @@ def _sent(picture: Slice, place: str) -> dict[str, Any]:
 
 
 def _map(shown: Map) -> dict[str, Any]:
-    heat, _strength = heatmap(shown.finding.evidence)
-    rows, columns = heat.shape
+    rows, columns = shown.heat.shape
     return {
-        "label": shown.finding.label,
+        "label": shown.label,
         "title": shown.title,
         "strength": shown.strength,
         "note": shown.note,
         "on": shown.on,
         "rows": rows,
         "columns": columns,
-        "values": np.round(heat, 5).ravel().tolist(),
+        "values": np.round(shown.heat, 5).ravel().tolist(),
     }
 
 

@@ -7,15 +7,17 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from dashboard import gateway, markup, panels, pictures, session, words
+from dashboard import gateway, listed, markup, panels, pictures, session, words
 from dashboard.i18n import _
 from dashboard.studies import Study
+from dashboard.views import shown_cases
 from zoo import errors
 from zoo.cards import ModelCard
 from zoo.imaging.overlay import heatmap
 from zoo.results import Analysis, Explanation, Finding, Method
 
 OPACITY = 0.55
+NEIGHBOURS = 4
 ALPHA = 0.6  # of Finer-CAM, as its authors take it
 
 
@@ -24,7 +26,7 @@ def tab(study: Study, analysis: Analysis, finding: Finding, card: ModelCard) -> 
     _methods(study, analysis, finding, card)
     if card.kind.exclusive and len(card.labels) > 1:
         _why_not(study, analysis, finding)
-    _similar(analysis)
+    _similar(analysis, finding, card)
 
 
 def _methods(study: Study, analysis: Analysis, finding: Finding, card: ModelCard) -> None:
@@ -85,7 +87,7 @@ def _caption(finding: Finding, made: Explanation, card: ModelCard) -> str:
     if finding.operating_point is not None and not words.above(finding):
         said.append(escape(_(words.BELOW)))
     said.append(escape(_(words.NOT_AN_OUTLINE)))
-    return " ".join(said) + markup.reliability(card, made.method, finding.label)
+    return " ".join(said) + listed.reliability(card, made.method, finding.label)
 
 
 def _why_not(study: Study, analysis: Analysis, finding: Finding) -> None:
@@ -116,18 +118,32 @@ def _why_not(study: Study, analysis: Analysis, finding: Finding) -> None:
     picture.html(markup.viewer(source, title, caption))
 
 
-def _similar(analysis: Analysis) -> None:
-    """The pictures among the gateway's own answers that the model's features find most alike."""
+def _similar(analysis: Analysis, finding: Finding, card: ModelCard) -> None:
+    """The pictures that the model's features find most alike: of its test set, and of the gateway's own answers."""
     st.html(f'<div class="ks-card"><h3>{escape(_("Similar cases"))}</h3></div>')
     key = f"similar-{analysis.provenance.analysis_id}"
     if st.button(_("Find similar cases"), key="find-similar"):
         asked = analysis.provenance.analysis_id
         st.session_state[key] = gateway.attempt(lambda: gateway.client().similar(asked))
     found = st.session_state.get(key)
+    if found is not None:
+        _of_the_test_set(analysis, finding, card)
     if isinstance(found, errors.BadConfig):
         told = _("This gateway keeps no analyses (it has no store), so there is nothing to compare with.")
         st.html(f'<p class="ks-soft">{escape(told)}</p>')
     elif isinstance(found, errors.KerascopeError):
         panels.trouble(found)
     elif found is not None:
-        st.html(markup.similar(found))
+        st.html(listed.similar(found))
+
+
+def _of_the_test_set(analysis: Analysis, finding: Finding, card: ModelCard) -> None:
+    reference = gateway.attempt(lambda: gateway.reference_set(card.name, card.version))
+    if isinstance(reference, errors.UnknownRecord):
+        told = _("This model's bundle holds no reference set, so that nothing can be compared with it.")
+        st.html(f'<p class="ks-soft">{escape(told)}</p>')
+    elif isinstance(reference, errors.KerascopeError):
+        panels.trouble(reference)
+    else:
+        st.html(f'<p class="ks-soft">{escape(_("Of the test set, with what is known of them:"))}</p>')
+        st.html(listed.cases(shown_cases.nearest(card, reference, finding.label, analysis, NEIGHBOURS)))

@@ -7,11 +7,12 @@ from html import escape
 import streamlit as st
 
 from dashboard import card as cards
-from dashboard import gateway, markup, panels, session
+from dashboard import cases, charts, gateway, markup, panels, session, words
 from dashboard.i18n import _
 from serving.client import ModelSummary
 from zoo import errors
 from zoo.cards import ModelCard
+from zoo.reference_set import ReferenceSet
 
 
 def page() -> None:
@@ -76,7 +77,28 @@ def _shown(chosen: ModelSummary, before: ModelSummary | None) -> None:
         old = gateway.attempt(lambda: gateway.card(before.name, before.version))
         if isinstance(old, ModelCard):
             _changes(old, card)
-    panels.model_card(card)
+    panels.model_card(card, lambda: _curves(card))
+
+
+def _curves(card: ModelCard) -> None:
+    """ROC, precision and recall, and reliability, of the test set."""
+    reference = gateway.attempt(lambda: gateway.reference_set(card.name, card.version))
+    if not isinstance(reference, ReferenceSet):
+        return  # an older bundle; the card's numbers stand below
+    names = {words.spoken(label): column for column, label in enumerate(card.label_names)}
+    sensitivity, precision, share = _("sensitivity"), _("precision"), _("share that has it")
+    drawn = [
+        ("ROC", cases.roc, (_("1 - specificity"), sensitivity), True),
+        (_("Precision and recall"), cases.precision_recall, (_("sensitivity (recall)"), precision), False),
+        (_("Reliability"), cases.reliability, (_("calibrated probability"), share), True),
+    ]
+    for place, (title, made, axes, diagonal) in zip(st.columns(3, gap="medium"), drawn, strict=True):
+        found = {name: curve for name, column in names.items() if (curve := made(reference, column)) is not None}
+        with place:
+            st.html(f'<div class="ks-card"><h3>{escape(title)}</h3></div>')
+            panels.chart(charts.curves(title, found, axes, diagonal=diagonal, dots=made is cases.reliability))
+    told = _("Of {count} of the {all} pictures of the test set.").format(count=len(reference), all=reference.of)
+    st.html(f'<p class="ks-soft">{escape(told)}</p>')
 
 
 def _changes(old: ModelCard, new: ModelCard) -> None:

@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboard import gateway, markup, panels, session, words
 from dashboard.i18n import _
 from dashboard.studies import Study
-from dashboard.views import answer, explain
+from dashboard.views import answer, compare, explain
 from serving.client import ModelSummary
 from zoo import errors
 from zoo.cards import ModelCard
@@ -23,15 +23,28 @@ def page() -> None:
     model = frame.model
     if model is not None:
         st.html(f'<p class="ks-question">{escape(model.question)}</p>')
-    picture, said = st.columns([0.52, 0.48], gap="medium")
+    beside = compare.chosen(study, model)
+    picture, other, said = _places(two=beside is not None)
     card = gateway.attempt(lambda: gateway.card(model.name, model.version)) if model else None
     if model and isinstance(card, ModelCard):
-        _answered(study, model, card, picture, said, samples=frame.samples)
+        finding = _answered(study, model, card, picture, said, samples=frame.samples)
+        if beside is not None and finding is not None:
+            with other:
+                compare.show(beside, finding.label, card)
         return
     with picture:
         panels.picture(study)
     with said:
         panels.trouble(card if isinstance(card, errors.KerascopeError) else frame.error or _no_models(), "again")
+
+
+def _places(*, two: bool) -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    """Where the picture, the one beside it and what is said go: two pictures take the whole width."""
+    if not two:
+        picture, said = st.columns([0.52, 0.48], gap="medium")
+        return picture, picture, said
+    picture, other = st.columns(2, gap="medium")
+    return picture, other, st.container()
 
 
 def _no_models() -> errors.ModelNotReady:
@@ -46,7 +59,8 @@ def _answered(
     said: DeltaGenerator,
     *,
     samples: bool,
-) -> None:
+) -> Finding | None:
+    """Draws all of it; gives the finding that was chosen, where there is one."""
     with said:
         found, back, why, about = st.tabs([_("Findings"), _("Answer back"), _("Explain"), _("Model card")])
     with about:
@@ -57,13 +71,13 @@ def _answered(
         found.html(markup.welcome(samples=samples))
         for tab in (back, why):
             tab.html(f'<p class="ks-soft">{escape(_("Open a picture first."))}</p>')
-        return
+        return None
     with found, st.spinner(_("The model is looking at the picture")):
         outcome = session.analysis(study, model.name, model.version)
     if not isinstance(outcome, Analysis):
         _refused(study, outcome, picture, found, (back, why))
-        return
-    _studied(study, outcome, card, picture, (found, back, why))
+        return None
+    return _studied(study, outcome, card, picture, (found, back, why))
 
 
 def _refused(
@@ -83,18 +97,22 @@ def _refused(
 
 def _studied(
     study: Study, analysis: Analysis, card: ModelCard, picture: DeltaGenerator, tabs: tuple[DeltaGenerator, ...]
-) -> None:
+) -> Finding:
     found, back, why = tabs
     key = f"{study.key}-{card.name}-{card.version}"
     finding = _chosen(analysis, key)
     with picture:
-        panels.picture(study, finding, key, session.ask_about)
+        if st.session_state.get(compare.KEY):
+            st.html(f'<p class="ks-beside">{escape(_("This study, {date}").format(date=f"{study.when:%Y-%m-%d}"))}</p>')
+        panels.picture(study, panels.evidence(finding), key, session.ask_about)
     with found:
         panels.findings(analysis, card, f"chosen-{key}", words.warnings(analysis, card, study.analyses()))
+        panels.trend(compare.past(study, finding.label, card), card)
     with back:
         answer.tab(study, analysis, card)
     with why:
         explain.tab(study, analysis, finding, card)
+    return finding
 
 
 def _chosen(analysis: Analysis, key: str) -> Finding:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from dashboard import gateway, markup, panels, rows, session, words
+from dashboard import gateway, listed, markup, panels, rows, session, words
 from dashboard.i18n import _, n_
 from dashboard.rows import Order, Row
 from serving.client import StoredAnalysis
@@ -108,7 +108,7 @@ def _line(row: Row) -> None:
             on_click=_open,
             args=(row,),
         )
-        said.html(markup.line(row))
+        said.html(listed.line(row))
 
 
 def _open(row: Row) -> None:

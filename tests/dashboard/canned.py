@@ -33,6 +33,7 @@ from zoo.cards import (
 )
 from zoo.imaging import gate, image
 from zoo.imaging.overlay import heatmap
+from zoo.reference_set import ReferenceSet
 from zoo.results import Analysis, Explanation, Finding, ImageFacts, Provenance, Timings, Verdict
 from zoo.tasks import BREAST_ULTRASOUND, PHANTOM_CHEST, Task
 
@@ -152,6 +153,28 @@ def card(task: Task = PHANTOM_CHEST) -> ModelCard:
     )
 
 
+def reference_set(task: Task = PHANTOM_CHEST) -> ReferenceSet:
+    """Eight pictures in two rows of four, the first row with every label, the second with none (or the next one)."""
+    count = len(task.labels)
+    column = np.arange(8) // 4
+    truth = np.eye(count, dtype=np.int8)[column] if task.kind.exclusive else np.tile(1 - column[:, None], (1, count))
+    probability = np.linspace(0.9, 0.2, 8, dtype=np.float32)[:, None] * np.ones((1, count), np.float32)
+    places = np.stack([np.arange(8) % 4, column], axis=1).astype(np.float32)
+    return ReferenceSet(
+        truth=truth.astype(np.int8),
+        probability=probability,
+        embedding=np.concatenate([places, np.ones((8, 2), np.float32)], axis=1).astype(np.float16),
+        evidence=np.stack([np.stack([blob(5, 5, k % 5, k % 4, 5)] * count, axis=-1) for k in range(8)]).astype("f2"),
+        pca=places,
+        centre=np.array([0, 0, 1, 1], np.float32),
+        directions=np.eye(2, 4, dtype=np.float32),
+        explained=np.array([0.6, 0.3], np.float32),
+        tsne=places * 10,
+        pixels=np.full((8, 16, 16), 90, np.uint8),
+        of=16,
+    )
+
+
 class CannedServicer(StoreServicer):
     """Reads and gates pictures as the gateway does; the findings are `PROBABILITIES`."""
 
@@ -160,6 +183,7 @@ class CannedServicer(StoreServicer):
         self.tasks = {task.name: task for task in tasks}
         self.ready = True
         self.analyses = 0
+        self.has_reference_set = True
 
     def ListModels(self, request: pb.ListModelsRequest, context: grpc.ServicerContext) -> pb.ListModelsResponse:
         summaries = [
@@ -170,6 +194,16 @@ class CannedServicer(StoreServicer):
 
     def GetModel(self, request: pb.GetModelRequest, context: grpc.ServicerContext) -> pb.GetModelResponse:
         return pb.GetModelResponse(card_json=card(self.tasks[request.model.name]).to_json(), ready=self.ready)
+
+    def GetReferenceSet(
+        self, request: pb.GetReferenceSetRequest, context: grpc.ServicerContext
+    ) -> pb.GetReferenceSetResponse:
+        with abort_on_error(context):
+            if not self.has_reference_set:
+                raise errors.UnknownRecord("The bundle of phantom-chest version 1 holds no reference set.")
+            return pb.GetReferenceSetResponse(
+                reference_set_npz=reference_set(self.tasks[request.model.name]).to_bytes()
+            )
 
     def Analyze(self, request: pb.AnalyzeRequest, context: grpc.ServicerContext) -> pb.AnalyzeResponse:
         with abort_on_error(context):
@@ -183,7 +217,8 @@ class CannedServicer(StoreServicer):
             except errors.ImageRefused as refusal:
                 self._refused(request, refusal)
                 raise
-            return messages.analysis_to_message(self._saved(request, analysis(task, picture)))
+            answer = replace(analysis(task, picture), embedding=np.array([1, 0, 1, 1], np.float32))
+            return messages.analysis_to_message(self._saved(request, answer))
 
     def _saved(self, request: pb.AnalyzeRequest, answer: Analysis) -> Analysis:
         """The answer, in the store under an identifier of its own where there is a store."""
@@ -194,7 +229,7 @@ class CannedServicer(StoreServicer):
             analysis_id=uuid.uuid4().hex,
             image_sha256=hashlib.sha256(request.image).hexdigest(),
         )
-        answer = replace(answer, provenance=made, embedding=np.ones(4, np.float32))
+        answer = replace(answer, provenance=made)
         self._kept.analyses.save(answer, header.read(request.image))
         return answer
 

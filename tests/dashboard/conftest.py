@@ -102,6 +102,20 @@ class Page:
         found = self.app.get("bidi_component")
         return json.loads(found[0].proto.json) if found else {}
 
+    @property
+    def viewers(self) -> list[dict[str, Any]]:
+        """What each viewer on the page was handed."""
+        return [json.loads(found.proto.json) for found in self.app.get("bidi_component")]
+
+    @property
+    def charts(self) -> list[list[dict[str, Any]]]:
+        """The rows of each chart on the page."""
+        import pyarrow as arrow
+
+        protos = [element.proto for element in self.app.get("vega_lite_chart")]
+        packed = [proto.datasets[0].data.data if proto.datasets else proto.data.data for proto in protos]
+        return [arrow.RecordBatchStreamReader(each).read_all().to_pylist() for each in packed]
+
     def upload(self, *files: bytes) -> Page:
         self.app.file_uploader[0].set_value([("DOE_JANE", data, "application/octet-stream") for data in files])
         return self.run()

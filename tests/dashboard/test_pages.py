@@ -11,7 +11,7 @@ from serving.client import Client, Decision
 from tests.dashboard.canned import CannedGateway
 from tests.dashboard.conftest import Page, png
 from tests.dashboard.pictures import ct, series
-from zoo.results import Verdict
+from zoo.results import Method, Verdict
 
 pytestmark = pytest.mark.slow
 OpenPage = Callable[..., Page]
@@ -158,3 +158,51 @@ def test_the_page_speaks_german_when_asked(open_page, canned):
     page.app.selectbox(key="language").select("de")
     page.run()
     assert "So beginnen Sie" in page.text
+
+
+def of_patient(patient: str, date: str, shade: int) -> bytes:
+    uid = f"1.2.{date}.{shade}"
+    picture = np.arange(64 * 64).reshape(64, 64) % shade
+    return ct(picture, PatientID=patient, StudyDate=date, StudyInstanceUID=uid, SeriesInstanceUID=f"{uid}.1")
+
+
+def test_a_finding_is_shown_over_a_patients_studies_and_a_prior_beside_the_last(page):
+    page.upload(of_patient("P1", "20250102", 150))
+    page.upload(of_patient("P2", "20250403", 160))
+    page.upload(of_patient("P1", "20260506", 170))
+    assert "Malignant over time" in page.text
+    (trend,) = page.charts
+    assert [(row["study"], row["value"]) for row in trend] == [("2025-01-02", 0.81), ("2026-05-06", 0.81)]
+    assert "P1" not in page.html
+
+    offered = page.app.selectbox(key="beside")
+    assert offered.options[0] == "Prior, 2025-01-02"
+    offered.select_index(0)
+    page.run()
+    assert "This study, 2026-05-06" in page.text
+    ours, other = page.viewers
+    assert ours["slices"] != other["slices"]
+    assert other["map"]["label"] == ours["map"]["label"] == "malignant"
+
+
+def test_another_method_stands_beside_the_picture(page):
+    page.upload(SLICE).explain(Method.SCORE_CAM)
+    page.run()
+    page.app.selectbox(key="beside").select_index(0)
+    page.run()
+    ours, other = page.viewers
+    assert ours["slices"] == other["slices"]
+    assert (other["map"]["title"], other["map"]["on"]) == ("Score-CAM for malignant", True)
+
+
+def test_a_file_without_a_patient_has_no_prior(page):
+    page.upload(ct(np.arange(64 * 64).reshape(64, 64) % 150, StudyInstanceUID="1.2.9", SeriesInstanceUID="1.2.9.1"))
+    page.upload(SLICE)
+    assert "over time" not in page.text
+    assert page.app.selectbox(key="beside").options == ["Uploaded picture"]
+
+
+def test_similar_cases_of_the_test_set_come_with_their_truth(page):
+    page.upload(SLICE)
+    page.app.button(key="find-similar").click()
+    assert "Of the test set, with what is known of them: Picture 2" in page.run().text

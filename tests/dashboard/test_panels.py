@@ -164,13 +164,13 @@ def test_what_comes_from_outside_is_escaped():
         markup.finding(finding(nasty, 0.5), exclusive=False),
         markup.viewer("data:", nasty),
         markup.state(nasty, ready=True),
-        cards.page(shown),
+        cards.what(shown) + cards.how(shown),
     ):
         assert "<img src=x" not in html
 
 
 def test_the_card_shows_use_data_metrics_and_provenance():
-    page = text(cards.page(card(BREAST_ULTRASOUND)))
+    page = text(cards.what(card(BREAST_ULTRASOUND)) + cards.how(card(BREAST_ULTRASOUND)))
     for part in (
         "Diagnosis, treatment or triage of patients.",
         "train: 560 images of 280 patients",
@@ -187,7 +187,7 @@ def test_the_card_shows_use_data_metrics_and_provenance():
 
 def test_a_card_without_measurements_has_no_empty_tables():
     bare = card().model_copy(update={"labels": tuple(x.model_copy(update={"metrics": None}) for x in card().labels)})
-    assert "<table" not in cards.page(bare)
+    assert "<table" not in cards.what(bare) + cards.how(bare)
 
 
 def test_agreement_equals_the_numbers_worked_out_by_hand():

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as Pillow
 
 from dashboard import card as cards
-from dashboard import export, intake, markup, rows, words, worth
+from dashboard import export, intake, listed, rows, words, worth
 from dashboard.rows import Order, Row
 from dashboard.studies import Study
 from serving.client import Decision, Review
@@ -72,7 +72,7 @@ def test_a_refused_study_stands_in_the_list_with_its_reason():
     study.outcomes[study.scan.sha256, "m", 1] = errors.BadImage("It is no picture.", errors.Reason.NOT_AN_IMAGE)
     (line,) = rows.of_session([study])
     assert (line.status, line.reason) == ("refused", "It is no picture.")
-    assert "It is no picture." in markup.line(line)
+    assert "It is no picture." in listed.line(line)
 
 
 def test_predictive_values_equal_the_ones_worked_out_by_hand():
@@ -168,16 +168,16 @@ def audited() -> MethodReliability:
 
 def test_a_method_is_shown_with_what_the_card_says_of_it():
     shown = card().model_copy(update={"explanations": (audited(),)})
-    said = markup.reliability(shown, Method.GRAD_CAM, "nodule")
+    said = listed.reliability(shown, Method.GRAD_CAM, "nodule")
     assert "FAILED the sanity check; peaks inside the lesion in 0.70 (0.60 to 0.80)" in said
     assert "ks-failed" in said
-    assert "not audited" in markup.reliability(shown, Method.SCORE_CAM, "nodule")
+    assert "not audited" in listed.reliability(shown, Method.SCORE_CAM, "nodule")
 
 
 def test_the_card_page_has_audits_and_subgroups():
     share = Interval(value=0.9)
     group = Subgroup(by="sex", value="F", images=80, patients=40, accuracy=share, macro_auroc=share)
-    shown = cards.page(card().model_copy(update={"explanations": (audited(),), "subgroups": (group,)}))
+    shown = cards.how(card().model_copy(update={"explanations": (audited(),), "subgroups": (group,)}))
     assert "sex: F" in shown
     assert "Depends on what was learnt" in shown
 

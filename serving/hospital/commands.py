@@ -33,6 +33,25 @@ def dicom_node(
     raise typer.Exit(node.run(read))
 
 
+@app.command("dicom-pull")
+def dicom_pull(
+    config: NodeFile,
+    archive: Annotated[str, typer.Option("--from", help="The name of an [[archive]] in the node's file.")],
+    study: Annotated[list[str] | None, typer.Option(help="Study Instance UID; may be given again.")] = None,
+    modality: Annotated[str, typer.Option(help="Modality, CR say.")] = "",
+    body_part: Annotated[str, typer.Option(help="Body Part Examined, CHEST say.")] = "",
+    date: Annotated[str, typer.Option(help="Study date: 20260131, or a range, 20260101-20260131.")] = "",
+    most: Annotated[int, typer.Option(min=0, help="Stop after so many images; 0 for no limit.")] = 0,
+) -> None:
+    """Fetch images from a PACS by DICOMweb into the node's queue; none that came before is fetched again."""
+    with _needed("Fetching images"):
+        from serving.hospital import pull
+    from serving.hospital.config import NodeConfig
+
+    wanted = pull.Wanted(studies=tuple(study or ()), modality=modality, body_part=body_part, dates=date)
+    raise typer.Exit(pull.pull(NodeConfig.load(config), archive, wanted, most=most))
+
+
 @app.command()
 def deidentify(
     files: Annotated[list[Path], typer.Argument(help="DICOM files, or folders of them.")],

@@ -86,7 +86,11 @@ def _text(dataset: Dataset, keyword: str) -> str:
     return "" if value is None else str(value).strip().replace("\x00", "")
 
 
+def is_uid(text: str) -> bool:
+    """Whether it is a UID: at most 64 characters of digits and dots (PS3.5 section 9.1)."""
+    return len(text) <= 64 and _UID.fullmatch(text) is not None
+
+
 def _uid(dataset: Dataset, keyword: str) -> str:
-    """At most 64 characters of digits and dots (PS3.5 section 9.1)."""
     text = _text(dataset, keyword)
-    return text if len(text) <= 64 and _UID.fullmatch(text) else ""
+    return text if is_uid(text) else ""

@@ -1,4 +1,4 @@
-"""Takes results from the queue and sends them to a PACS by C-STORE, until it has said that it has them."""
+"""Takes results from the queue and sends them to a PACS, by C-STORE or STOW-RS, until it has said that it has them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 from pynetdicom import AE
+from pynetdicom.association import Association
 
 from serving.audit.access import SUCCESS
 from serving.audit.trail import Audit
 from serving.client import Client
 from serving.hospital.config import NodeConfig
+from serving.hospital.dicomweb import Service
 from serving.hospital.endpoints import Destination, Result
 from serving.hospital.network import client_context
 from serving.hospital.results import filing
@@ -69,6 +71,8 @@ class Sender:
         except Exception as bug:  # ours or a library's; its words may quote a patient
             log.error("delivery %d met %s", delivery.number, type(bug).__name__)
             self._put_off(delivery, errors.InternalError(f"A bug: {type(bug).__name__}."))
+        finally:
+            self._store.deliveries.let_go(delivery)
         return True
 
     def _deliver(self, delivery: Delivery) -> None:
@@ -76,9 +80,10 @@ class Sender:
         if destination is None:
             raise errors.BadConfig(f"The node's file names no destination {delivery.destination} any more.")
         objects = [each for each in self._objects(delivery) if CLASSES.get(each.SOPClassUID) in destination.results]
-        self._send(destination, objects)
+        if objects:
+            self._send(destination, objects)
         if self._audit is not None:
-            peer, subject = destination.host, f"study:{objects[0].StudyInstanceUID}" if objects else ""
+            peer, subject = destination.address, f"study:{objects[0].StudyInstanceUID}" if objects else ""
             self._audit.write(
                 action="send",
                 user=destination.ae_title,
@@ -98,12 +103,23 @@ class Sender:
         return filing.objects(self._spool.get(delivery.sha256), stored.analysis, card, at=at)
 
     def _send(self, destination: Destination, objects: Sequence[Dataset]) -> None:
-        """One association, one C-STORE an object.
+        """One request of STOW-RS, or one association with a C-STORE an object.
 
         Raises:
             ModelNotReady: the PACS is away, or has no room now.
             BadRequest: it does not take such an object.
         """
+        if destination.url:
+            Service(destination.ae_title, destination, self._config.tls).store(objects)
+            return
+        association = self._association(destination, objects)
+        try:
+            for each in objects:
+                self._send_one(destination, association.send_c_store(each))
+        finally:
+            association.release()
+
+    def _association(self, destination: Destination, objects: Sequence[Dataset]) -> Association:
         entity = AE(ae_title=self._config.ae_title)
         entity.connection_timeout, entity.acse_timeout, entity.dimse_timeout = 10, 15, 30
         for uid in dict.fromkeys(each.SOPClassUID for each in objects):
@@ -112,11 +128,7 @@ class Sender:
         association = entity.associate(destination.host, destination.port, ae_title=destination.ae_title, tls_args=tls)
         if not association.is_established:
             raise errors.ModelNotReady(f"{destination.ae_title} takes no association. It is asked again.")
-        try:
-            for each in objects:
-                self._send_one(destination, association.send_c_store(each))
-        finally:
-            association.release()
+        return association
 
     def _send_one(self, destination: Destination, response: Dataset) -> None:
         status = response.get("Status")

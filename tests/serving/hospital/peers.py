@@ -85,15 +85,19 @@ class Orthanc:
     Attributes:
         port: of DICOM.
         url: of its DICOMweb service.
+
+    Args:
+        folder: for its files.
+        web: the port of HTTP; a free one for 0.
     """
 
     title = "ORTHANC"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, web: int = 0) -> None:
         if not DICOMWEB.exists():
             pytest.skip("Orthanc's DICOMweb is not on this machine: apt-get install orthanc-dicomweb")
         folder.mkdir(exist_ok=True)
-        self.port, web = free_port(), free_port()
+        self.port, web = free_port(), web or free_port()
         self._url = f"http://localhost:{web}"
         self.url = f"{self._url}/dicom-web"
         config = {

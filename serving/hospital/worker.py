@@ -61,6 +61,8 @@ class Worker:
         except Exception as bug:  # ours or a library's; its words may quote a patient
             log.error("job %d met %s", job.number, type(bug).__name__)
             self._put_off(job, errors.InternalError(f"A bug: {type(bug).__name__}."))
+        finally:
+            self._store.queue.let_go(job)
         return True
 
     def _answer(self, job: Job) -> None:

@@ -41,6 +41,7 @@ class Deliveries:
         self._database = database
         self._owner = owner or uuid.uuid4().hex
         self._lease_s = lease_s
+        self._working = leases.Working()
 
     def take(self) -> Delivery | None:
         """The next one, held by this process; None if there is none."""
@@ -54,7 +55,7 @@ class Deliveries:
             if row is None:
                 return None
             job = session.get_one(tables.Job, row.job_id)
-            return Delivery(
+            delivery = Delivery(
                 number=row.id,
                 kind=row.kind,
                 destination=row.destination,
@@ -62,11 +63,17 @@ class Deliveries:
                 sha256=session.get_one(tables.Instance, job.instance_id).sha256,
                 attempts=row.attempts,
             )
+        self._working.add(delivery.number)
+        return delivery
+
+    def let_go(self, delivery: Delivery) -> None:
+        """As `Queue.let_go`."""
+        self._working.remove(delivery.number)
 
     def alive(self) -> None:
-        """Keeps what this process holds for another lease."""
+        """Keeps what this process works on for another lease."""
         with self._database.write() as session:
-            leases.extend(session, tables.Delivery, self._owner, BUSY, self._lease_s)
+            leases.extend(session, tables.Delivery, self._owner, BUSY, self._lease_s, self._working)
 
     def sent(self, delivery: Delivery) -> None:
         """The PACS has it."""

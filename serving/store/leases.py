@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -43,9 +44,36 @@ def held(session: Session, table: type[Row], number: int, owner: str, busy: str)
     return session.scalars(select(table).where(mine).with_for_update()).first()
 
 
-def extend(session: Session, table: type[Row], owner: str, busy: str, lease_s: float) -> None:
+class Working:
+    """The rows that this process works on now, by number; safe to use from many threads.
+
+    A row that it took and no longer works on, because the database went away at the wrong moment, is not among them:
+    its lease runs out, and it is taken again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._numbers: set[int] = set()
+
+    def add(self, number: int) -> None:
+        """Work on it begins."""
+        with self._lock:
+            self._numbers.add(number)
+
+    def remove(self, number: int) -> None:
+        """Work on it has ended, well or not."""
+        with self._lock:
+            self._numbers.discard(number)
+
+    def numbers(self) -> list[int]:
+        """All of them."""
+        with self._lock:
+            return sorted(self._numbers)
+
+
+def extend(session: Session, table: type[Row], owner: str, busy: str, lease_s: float, working: Working) -> None:
     """The sign of life of a worker that is still at it."""
-    mine = and_(table.owner == owner, table.status == busy)
+    mine = and_(table.owner == owner, table.status == busy, table.id.in_(working.numbers()))
     session.execute(update(table).where(mine).values(lease_until_ms=now_ms() + round(1e3 * lease_s)))
 
 

@@ -56,6 +56,7 @@ class Queue:
         self._database = database
         self._owner = owner or uuid.uuid4().hex
         self._lease_s = lease_s
+        self._working = leases.Working()
 
     def receive(self, header: Header, sha256: str, *, sender: str, models: Sequence[str]) -> int:
         """Takes an image into the queue; when this returns, it is there.
@@ -108,7 +109,7 @@ class Queue:
             if row is None:
                 return None
             instance = session.get_one(tables.Instance, row.instance_id)
-            return Job(
+            job = Job(
                 number=row.id,
                 request_id=row.request_id,
                 model=row.model,
@@ -116,11 +117,17 @@ class Queue:
                 instance_uid=instance.instance_uid,
                 attempts=row.attempts,
             )
+        self._working.add(job.number)
+        return job
+
+    def let_go(self, job: Job) -> None:
+        """Nobody works on it any more. If the store did not hear how it ended, it is taken again after a lease."""
+        self._working.remove(job.number)
 
     def alive(self) -> None:
-        """Keeps what this process holds for another lease."""
+        """Keeps what this process works on for another lease."""
         with self._database.write() as session:
-            leases.extend(session, tables.Job, self._owner, BUSY, self._lease_s)
+            leases.extend(session, tables.Job, self._owner, BUSY, self._lease_s, self._working)
 
     def done(self, job: Job, analysis_id: str, results: Sequence[tuple[str, str]] = ()) -> bool:
         """The job's answer is in the store; its results, (kind, destination) each, are to be sent.

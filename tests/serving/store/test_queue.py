@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -15,6 +16,8 @@ from sqlalchemy import text
 from serving.records import Decision, Review, Status
 from serving.store import leases
 from serving.store.database import Database
+from serving.store.deliveries import Deliveries
+from serving.store.queue import Queue
 from serving.store.retention import sweep
 from serving.store.spool import Spool
 from serving.store.store import Store
@@ -95,6 +98,25 @@ def test_a_worker_that_shows_signs_of_life_keeps_its_job(open_store: OpenStore):
         slow.queue.alive()
         assert other.queue.take() is None
     assert slow.queue.done(job, "mine")
+
+
+def test_what_a_living_worker_let_go_unfinished_is_taken_again(open_store: OpenStore):
+    worker, other = open_store(lease_s=0.3), open_store(lease_s=0.3)
+    receive(worker)
+    worker.queue.let_go(worker.queue.take())  # the database was away when it was done, say
+    job = taken_in_the_end(other.queue, worker.queue)
+    assert other.queue.done(job, "an-analysis", [("sr", "PACS")])
+    worker.deliveries.let_go(worker.deliveries.take())
+    assert taken_in_the_end(other.deliveries, worker.deliveries).attempts == 2
+
+
+def taken_in_the_end(mine: Queue | Deliveries, alive: Queue | Deliveries) -> Any:
+    """What one process takes, while the other shows signs of life."""
+    end = time.monotonic() + 60
+    while (taken := mine.take()) is None:
+        assert time.monotonic() < end, "it is held by a process that does not work on it"
+        alive.alive()
+    return taken
 
 
 def test_a_job_put_back_waits_longer_each_time(store: Store, url: str):

@@ -88,8 +88,8 @@ class Node:
         while not self._stopping.wait(pause):
             try:
                 pause = 0.0 if step() else IDLE_S
-            except errors.KerascopeError as away:
-                log.error("%s", away)
+            except Exception as error:  # whatever it is, this thread goes on
+                log.error("%s", _words(error))
                 pause = AWAY_S
 
     def _look_after(self) -> None:
@@ -102,8 +102,13 @@ class Node:
                 if self._config.retention_days and time.monotonic() >= next_prune:
                     next_prune = time.monotonic() + PRUNE_INTERVAL_S
                     self._store.prune(older_than_days=self._config.retention_days)
-            except errors.KerascopeError as away:
-                log.error("%s", away)
+            except Exception as error:
+                log.error("%s", _words(error))
+
+
+def _words(error: Exception) -> str:
+    """Our own errors in full; of anybody else's only the kind, for its words may quote a patient."""
+    return str(error) if isinstance(error, errors.KerascopeError) else f"A bug: {type(error).__name__}."
 
 
 def run(config: NodeConfig) -> int:

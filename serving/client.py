@@ -23,13 +23,16 @@ from serving.messages import ModelSummary
 from serving.proto.kerascope.v1 import inference_pb2 as pb
 from serving.proto.kerascope.v1 import inference_pb2_grpc
 from serving.records import Decision as Decision
+from serving.records import ImageAnswer as ImageAnswer
 from serving.records import Review as Review
 from serving.records import Status as Status
 from serving.records import StoredAnalysis as StoredAnalysis
 from serving.records import Study as Study
+from serving.records import StudyAnswer as StudyAnswer
 from serving.security.connection import Connection
 from serving.status import USER_KEY, error_of
 from serving.store_client import StoreClient
+from serving.stream_client import StreamClient
 from zoo import errors
 from zoo.cards import ModelCard
 from zoo.reference_set import ReferenceSet
@@ -47,7 +50,7 @@ CHANNEL_OPTIONS = (
 )
 
 
-class Client(StoreClient):
+class Client(StreamClient, StoreClient):
     """One connection to a gateway; safe to use from many threads, and a context manager.
 
     It waits for a connection, but never sends the same work twice.

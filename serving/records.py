@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from zoo.errors import KerascopeError
 from zoo.results import Analysis, Verdict
 
 
@@ -131,3 +132,61 @@ class Study:
     study_uid: str
     received: datetime
     items: tuple[StudyItem, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageAnswer:
+    """What came of one image of a stream or a study: findings or an error, and never both.
+
+    Attributes:
+        image_id: the caller's own name for it.
+        analysis: the findings; None where there are none.
+        error: why there are none: what `Client.analyze` would have raised.
+        sequence: the stored answer's number; 0 where nothing was stored.
+        from_store: whether it had been answered before, and no model was asked.
+    """
+
+    image_id: str
+    analysis: Analysis | None = None
+    error: KerascopeError | None = None
+    sequence: int = 0
+    from_store: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyFinding:
+    """One label's answer for a study: that of the image on which it is most probable.
+
+    Attributes:
+        label: the label's name.
+        probability: the highest calibrated one of any image, in [0, 1].
+        verdict: that image's.
+        image_id: that image.
+        present_on: on how many images the verdict is "present".
+    """
+
+    label: str
+    probability: float
+    verdict: Verdict
+    image_id: str
+    present_on: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StudyAnswer:
+    """What a model says of a study.
+
+    Attributes:
+        study_uid: the study's UID; the gateway's own where nothing named one.
+        model, version: which model answered.
+        images: each image's answer, in the order they were sent.
+        summary: one finding per label, in the card's order; empty where every image was turned away.
+        notice: to be shown wherever the result is shown.
+    """
+
+    study_uid: str
+    model: str
+    version: int
+    images: tuple[ImageAnswer, ...]
+    summary: tuple[StudyFinding, ...]
+    notice: str

@@ -26,6 +26,7 @@ from serving.service import Service
 from serving.servicer import InferenceServicer
 from serving.settings import Settings
 from serving.store import opened
+from serving.stream_servicer import Streaming
 from serving.tfserving import ModelServer
 from zoo import errors, signing
 
@@ -101,7 +102,16 @@ class Gateway:
     def _answering(self) -> InferenceServicer:
         settings = self._settings
         service = Service(self._catalogue, self._model_server, self._explainer, settings)
-        return InferenceServicer(service, store=self._store, audit=self._audit, watchers=settings.watchers)
+        streaming = Streaming(
+            threads=self._images.threads,
+            in_flight=settings.stream_in_flight,
+            most_bytes=settings.max_image_bytes,
+            idle_s=settings.stream_idle_s,
+            count=self.metrics.called,
+        )
+        return InferenceServicer(
+            service, store=self._store, audit=self._audit, watchers=settings.watchers, streaming=streaming
+        )
 
     def _admitting(self) -> Admission:
         settings = self._settings

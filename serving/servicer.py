@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import grpc
 
 from serving import messages
-from serving.audit.access import Access, audited
+from serving.asking import Asking, Question, about
+from serving.audit.access import audited
 from serving.audit.trail import Audit
 from serving.proto.kerascope.v1 import inference_pb2 as pb
 from serving.service import Service
 from serving.status import abort_on_error
-from serving.store_servicer import StoreServicer
-from zoo import errors
-from zoo.results import Analysis
+from serving.stream_servicer import Streaming, StreamServicer
 
 if TYPE_CHECKING:
-    from serving.recorder import Recorder
     from serving.store.store import Store
 
 log = logging.getLogger(__name__)
 
 
-class InferenceServicer(StoreServicer):
+class InferenceServicer(StreamServicer):
     """kerascope.v1.Inference. The log names models and sizes, and nothing that came with a picture.
 
     Args:
@@ -35,14 +30,13 @@ class InferenceServicer(StoreServicer):
         store: keeps the answers; None for none.
         audit: keeps who asked; None for none.
         watchers: how many may watch at once.
+        streaming: how streams are read.
     """
 
     def __init__(
-        self, service: Service, *, store: Store | None = None, audit: Audit | None = None, watchers: int = 4
+        self, service: Service, *, store: Store | None, audit: Audit | None, watchers: int, streaming: Streaming
     ) -> None:
-        super().__init__(store, audit, watchers)
-        self._service = service
-        self._recorder = _recorder(service, store)
+        super().__init__(service, Asking(service, store, audit), streaming, store, audit, watchers)
 
     def ListModels(self, request: pb.ListModelsRequest, context: grpc.ServicerContext) -> pb.ListModelsResponse:
         """Every version of every verified model."""
@@ -65,18 +59,21 @@ class InferenceServicer(StoreServicer):
 
     def Analyze(self, request: pb.AnalyzeRequest, context: grpc.ServicerContext) -> pb.AnalyzeResponse:
         """One image in, one finding per label out."""
-        with abort_on_error(context), audited(self._audit, context, "analyze") as access:
-            with _about(access, request):
-                analysis = self._ask(request, context.time_remaining())
-            made_by = analysis.provenance
-            access.answered(made_by)
-            log.info("analyze %s/%d in %.0f ms", made_by.model, made_by.version, analysis.timings.total_ms)
-            return messages.analysis_to_message(analysis)
+        question = Question(
+            image=request.image,
+            model=request.model.name,
+            version=request.model.version,
+            embedding=request.include_embedding,
+            request_id=request.request_id,
+        )
+        with abort_on_error(context):
+            answer = self._asking.ask(question, context, context.time_remaining())
+            return messages.analysis_to_message(answer.analysis)
 
     def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> pb.ExplainResponse:
         """One image and one label in, one map out."""
         with abort_on_error(context), audited(self._audit, context, "explain") as access:
-            with _about(access, request):
+            with about(access, request.image, request.model.name, request.model.version):
                 explanation = self._service.explain(
                     request.image,
                     model=request.model.name,
@@ -89,37 +86,3 @@ class InferenceServicer(StoreServicer):
             access.answered(made_by)
             log.info("explain %s/%d in %.0f ms", made_by.model, made_by.version, explanation.elapsed_ms)
             return messages.explanation_to_message(explanation)
-
-    def _ask(self, request: pb.AnalyzeRequest, timeout_s: float | None) -> Analysis:
-        model, version, embedding = request.model.name, request.model.version, request.include_embedding
-        if self._recorder is None:
-            return self._service.analyze(
-                request.image, model=model, version=version, embedding=embedding, timeout_s=timeout_s
-            )
-        return self._recorder.analyze(
-            request.image,
-            model=model,
-            version=version,
-            embedding=embedding,
-            timeout_s=timeout_s,
-            request_id=request.request_id,
-        )
-
-
-@contextmanager
-def _about(access: Access, request: pb.AnalyzeRequest | pb.ExplainRequest) -> Iterator[None]:
-    """Says of a picture that is turned away which one it was, and by which model: one that the registry knows."""
-    try:
-        yield
-    except (errors.BadImage, errors.ImageRefused):
-        access.subject = f"sha256:{hashlib.sha256(request.image).hexdigest()}"
-        access.model, access.version = request.model.name, request.model.version
-        raise
-
-
-def _recorder(service: Service, store: Store | None) -> Recorder | None:
-    if store is None:
-        return None
-    from serving.recorder import Recorder  # needs SQLAlchemy
-
-    return Recorder(service, store)

@@ -50,13 +50,18 @@ def abort_on_error(context: grpc.ServicerContext) -> Iterator[None]:
     """Ends the call with a status. Our messages go out; anyone else's stay in the log under a reference."""
     try:
         yield
-    except errors.KerascopeError as error:
+    except Exception as error:
+        _abort(context, told(error))
+
+
+def told(error: Exception) -> errors.KerascopeError:
+    """What a caller hears of an error: one of ours as it is, for anyone else's a reference into the log."""
+    if isinstance(error, errors.KerascopeError):
         log.info("refused: %s", " ".join(value for _, value in metadata_of(error)))
-        _abort(context, error)
-    except Exception:
-        reference = uuid.uuid4().hex[:8]
-        log.exception("internal error %s", reference)
-        _abort(context, errors.InternalError(f"Internal error {reference}; the gateway's log has the cause."))
+        return error
+    reference = uuid.uuid4().hex[:8]
+    log.error("internal error %s", reference, exc_info=error)
+    return errors.InternalError(f"Internal error {reference}; the gateway's log has the cause.")
 
 
 def _abort(context: grpc.ServicerContext, error: errors.KerascopeError) -> None:
@@ -80,12 +85,17 @@ def error_of(call: grpc.RpcError, address: str) -> errors.KerascopeError:
         address: of the gateway, for the message.
     """
     metadata = {key: value for key, value in call.trailing_metadata() or ()}
-    kind = _NAMES.get(str(metadata.get(ERROR_KEY)))
-    details = call.details() or ""
-    if kind is None:
+    name, details = str(metadata.get(ERROR_KEY)), call.details() or ""
+    if name not in _NAMES:
         return _foreign(call.code(), details, address)
+    return named(name, str(metadata.get(REASON_KEY)), details)
+
+
+def named(name: str, reason: str, details: str) -> errors.KerascopeError:
+    """The error that a gateway named; a newer gateway's, unknown here, becomes an internal error."""
+    kind = _NAMES.get(name, errors.InternalError)
     if issubclass(kind, (errors.BadImage, errors.ImageRefused)):
-        return _turned(kind, details, str(metadata.get(REASON_KEY)))
+        return _turned(kind, details, reason)
     return kind(details)
 
 

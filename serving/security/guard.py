@@ -12,7 +12,7 @@ import grpc
 from serving.audit.access import audited
 from serving.audit.trail import Audit
 from serving.security.limits import Limiter, address_of
-from serving.security.roles import check_role, set_caller
+from serving.security.roles import check_role, set_caller, set_pace
 from serving.security.tokens import Verifier
 from serving.status import abort_on_error
 from zoo import errors
@@ -64,15 +64,15 @@ class Guard(grpc.ServerInterceptor):
 
     def _admit(self, method: str, context: grpc.ServicerContext) -> None:
         if self._verifier is None:
-            return self._count(address_of(context.peer()))
+            return self._count(address_of(context.peer()), context)
         try:
             caller = self._verifier.caller(dict(context.invocation_metadata()).get("authorization", ""))
         except errors.Unauthenticated:
             log.warning("%s without a valid token, from %s", method, context.peer())
-            self._count(address_of(context.peer()))
+            self._count(address_of(context.peer()), context)
             raise
         set_caller(context, caller)
-        self._count(f"subject:{caller.subject}")
+        self._count(f"subject:{caller.subject}", context)
         try:
             check_role(caller, method)
         except errors.Forbidden as error:
@@ -80,6 +80,8 @@ class Guard(grpc.ServerInterceptor):
                 access.subject = f"method:{method}"
                 raise error
 
-    def _count(self, client: str) -> None:
+    def _count(self, client: str, context: grpc.ServicerContext) -> None:
+        """One call; the further images of a stream are counted where they are read, as calls of the same client."""
         if self._limiter is not None:
             self._limiter.take(client)
+            set_pace(context, partial(self._limiter.wait_s, client))

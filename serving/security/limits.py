@@ -33,6 +33,13 @@ class Limiter:
         Raises:
             TooManyRequests: its bucket is empty; the message says for how long.
         """
+        if wait_s := self.wait_s(client):
+            raise errors.TooManyRequests(
+                f"One client may make {self._per_minute:g} calls a minute here. Ask again in {wait_s:.1f} s."
+            )
+
+    def wait_s(self, client: str) -> float:
+        """Takes one call of a client and gives 0; or takes none and gives the seconds until there is one."""
         with self._lock:
             now = self._clock()
             left, since = self._buckets.pop(client, (self._burst, now))
@@ -41,11 +48,7 @@ class Limiter:
             self._buckets[client] = (left - allowed, now)
             if len(self._buckets) > MOST_CLIENTS:
                 self._buckets.popitem(last=False)
-        if not allowed:
-            raise errors.TooManyRequests(
-                f"One client may make {self._per_minute:g} calls a minute here. Ask again in "
-                f"{(1 - left) / self._rate:.1f} s."
-            )
+        return 0.0 if allowed else (1 - left) / self._rate
 
 
 def address_of(peer: str) -> str:

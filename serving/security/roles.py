@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -93,6 +93,16 @@ def set_caller(context: grpc.ServicerContext, caller: Caller) -> None:
 def caller_of(context: grpc.ServicerContext) -> Caller | None:
     """Who makes a call; None where the gateway asks for no tokens."""
     return getattr(context, "kerascope_caller", None)
+
+
+def set_pace(context: grpc.ServicerContext, wait_s: Callable[[], float]) -> None:
+    """Leaves on a call what counts its further images: it gives 0, or the seconds until there may be one more."""
+    context.kerascope_pace = wait_s
+
+
+def pace_of(context: grpc.ServicerContext) -> Callable[[], float]:
+    """What counts the further images of a call; without a limit it always gives 0."""
+    return getattr(context, "kerascope_pace", lambda: 0.0)
 
 
 def _names(roles: frozenset[Role]) -> str:

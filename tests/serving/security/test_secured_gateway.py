@@ -266,6 +266,15 @@ def token_of(subject: str) -> str:
     return make(SECRET, subject=subject, role=Role.CLINICIAN, hours=1)
 
 
+def test_streams_and_studies_ask_for_a_token_as_well(site, gateway):
+    for token, error in ((None, errors.Unauthenticated), (Role.SYSTEM, errors.UnknownModel)):
+        with site.client(gateway, token) as client:
+            with pytest.raises(error):
+                list(client.analyze_stream([("a", b"")], model="none"))
+            with pytest.raises(error):
+                client.analyze_study([("a", b"")], model="none")
+
+
 def test_guessing_tokens_is_limited_by_the_address(site):
     gateway = site.start(requests_per_minute=1.0, burst=1)
     with site.client(gateway, token="guess") as client:

@@ -8,7 +8,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-all test-fast check format proto docs bench screenshots clean
+.PHONY: help install install-dev demo test test-all test-fast check format proto docs bench soak screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,11 +46,13 @@ test-all: $(VENV)/.dev  ## the whole suite and every backbone there is
 test-fast: $(VENV)/.dev  ## what needs no graph, no training and no browser
 	$(PYTEST) -m "not slow and not large"
 
-check: $(VENV)/.dev  ## ruff, mypy, generated code up to date
+check: $(VENV)/.dev  ## ruff, mypy, generated code up to date, bill of materials, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_generated_code.py
+	$(BIN)/python -m deploy.sbom build/sbom.cdx.json
+	$(BIN)/python -m deploy.audit
 
 format: $(VENV)/.dev  ## let ruff tidy up
 	$(BIN)/ruff check --fix .
@@ -65,6 +67,10 @@ docs: $(VENV)/.dev  ## write the reference pages from the code
 
 bench: $(VENV)/.dev  ## speed, as ratios against a peer in the same run
 	$(BIN)/python -m benchmarks
+
+MINUTES ?= 10
+soak: $(VENV)/.dev  ## parts killed, database restarted, disk full, clients slow, under load, for MINUTES; nothing may be lost
+	$(BIN)/python -m benchmarks.chaos --minutes $(MINUTES)
 
 screenshots: $(VENV)/.dev  ## the pictures of the README and docs, by the tests that look at the real pages
 	$(BIN)/python -m pytest -q tests/dashboard/test_browser.py

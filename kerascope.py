@@ -24,18 +24,32 @@ app = typer.Typer(
 
 @app.command()
 def predict(
-    file: Annotated[Path, typer.Argument(help="A DICOM, PNG or JPEG file.")],
+    files: Annotated[list[Path], typer.Argument(help="A DICOM, PNG or JPEG file; or several, or folders of them.")],
     model: Annotated[str, typer.Option(help="A model's name.")],
     version: Annotated[int, typer.Option(help="0 for the newest.")] = 0,
     gateway: terminal.Gateway = "localhost:50051",
-    overlay: Annotated[Path | None, typer.Option(help="Write the leading finding's heat map here, PNG.")] = None,
+    overlay: Annotated[
+        Path | None, typer.Option(help="Of one file: write the leading finding's heat map here, PNG.")
+    ] = None,
     below: Annotated[bool, typer.Option(help="Draw it even if that finding is below its operating point.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON instead of words; of many files one a line.")
+    ] = False,
+    results: Annotated[
+        Path | None, typer.Option(help="Of many files: keep the answers here, and go on if some are there.")
+    ] = None,
 ) -> None:
-    """Ask a gateway about one image."""
-    from serving.predict import predict as ask
+    """Ask a gateway about one image, or about many on one stream."""
+    if len(files) == 1 and not files[0].is_dir() and results is None:
+        from serving.predict import predict as ask
 
-    ask(file, model=model, version=version, gateway=gateway, overlay=overlay, below=below, json=json)
+        ask(files[0], model=model, version=version, gateway=gateway, overlay=overlay, below=below, json=json)
+        return
+    if overlay is not None or below:
+        raise errors.BadRequest("--overlay and --below are of one file. Name one, or leave them away.")
+    from serving.predict_many import predict_many
+
+    predict_many(files, model=model, version=version, gateway=gateway, results=results, json=json)
 
 
 @app.command()
@@ -44,11 +58,17 @@ def dashboard(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8501,
     samples: Annotated[Path | None, typer.Option(envvar="KERASCOPE_SAMPLES", help="Folder of samples.")] = None,
+    login: Annotated[
+        Path | None, typer.Option(envvar="KERASCOPE_LOGIN_FILE", help="TOML file with [auth]: everybody logs in by it.")
+    ] = None,
+    no_login: Annotated[
+        bool, typer.Option("--no-login", envvar="KERASCOPE_NO_LOGIN", help="Ask nobody: a proxy in front of it does.")
+    ] = False,
 ) -> None:
     """Open the clinicians' dashboard in a browser."""
     from dashboard.launch import run
 
-    raise typer.Exit(run(host=host, port=port, gateway=gateway, samples=samples))
+    raise typer.Exit(run(host=host, port=port, gateway=gateway, samples=samples, login=login, no_login=no_login))
 
 
 # Where each group of commands lives, and its name; those without one add their commands at the top.

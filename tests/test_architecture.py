@@ -30,6 +30,7 @@ LIGHT = [
     "zoo.imaging.overlay",
     "serving.client",
     "serving.predict",
+    "serving.predict_many",
     "serving.hospital.node",
     "serving.store.store",
     "serving.hospital.report",

@@ -137,7 +137,6 @@ def _fine_tune(session: _Session, snapshot: Snapshot) -> Snapshot:
                 teacher=session.teacher,
             )
             snapshot = stage.run(snapshot)
-            snapshot = preparation.refitted(session.model, session.data, session.config, snapshot, session.console)
     return snapshot
 
 

@@ -1,9 +1,8 @@
-"""What surrounds fine-tuning: the pictures decoded and parted, the seeds set, the head fitted before and after."""
+"""What comes before fine-tuning: the pictures decoded and parted, the seeds set, the probe fitted."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -79,8 +78,8 @@ def probed(model: keras.Model, data: Data, config: RunConfig, console: Console) 
     """
     began, untrained = time.monotonic(), resume.variables(model)
     with console.status("Stage 1, the probe: features of the frozen backbone"):
-        found, losses = heads(model, data, config, config.stage[0].l2)
-    head, name = max(found, key=lambda head: head.score), score_name(config.resolve_task().kind)
+        heads, losses = _heads(model, data, config)
+    head, name = max(heads, key=lambda head: head.score), score_name(config.resolve_task().kind)
     classifier.head(model).set_weights([head.kernel, head.bias])
     console.print(f"Stage 1, the probe: {name} {head.score:.4f} on validation (l2 {head.l2:g}); the floor.")
     best = tuple(model.get_weights())
@@ -88,55 +87,27 @@ def probed(model: keras.Model, data: Data, config: RunConfig, console: Console) 
         # That head was made for random features, which are about to change beyond recognition: begin without it.
         resume.restore(model, untrained)
     elif config.stage[0].hand_over == "loss":
-        calm = found[int(np.argmin(losses))]
+        calm = heads[int(np.argmin(losses))]
         classifier.head(model).set_weights([calm.kernel, calm.bias])
         console.print(f"Fine-tuning begins with the head of the least validation loss (l2 {calm.l2:g}).")
     return Snapshot(
         stage=1,
         probe_score=head.score,
         best_score=head.score,
-        best_loss=losses[found.index(head)],
+        best_loss=losses[heads.index(head)],
         seconds=time.monotonic() - began,
         best=best,
         weights=resume.variables(model),
     )
 
 
-def refitted(model: keras.Model, data: Data, config: RunConfig, snapshot: Snapshot, console: Console) -> Snapshot:
-    """The snapshot at a stage's end with the head of its best weights fitted again, where the stage asks for it.
-
-    The same snapshot gives the same head, so that a run killed meanwhile loses nothing.
-    """
-    strengths = config.stage[snapshot.stage].refit_l2
-    if not strengths or snapshot.kept == "probe":
-        return snapshot
-    model.set_weights(snapshot.best)
-    with console.status("The head again, on the features of the fine-tuned backbone"):
-        found, losses = heads(model, data, config, strengths)
-    at = max(range(len(found)), key=lambda number: (found[number].score, -losses[number]))
-    head, name = found[at], score_name(config.resolve_task().kind)
-    told = f"The head fitted again: {name} {head.score:.4f} on validation (l2 {head.l2:g})"
-    if head.score < snapshot.best_score:
-        console.print(f"{told}; the head as it was trained has {snapshot.best_score:.4f} and is kept.")
-        return snapshot
-    console.print(f"{told}; kept.")
-    classifier.head(model).set_weights([head.kernel, head.bias])
-    return replace(snapshot, best=tuple(model.get_weights()), best_score=head.score, best_loss=losses[at])
-
-
-def heads(
-    model: keras.Model, data: Data, config: RunConfig, strengths: tuple[float, ...]
-) -> tuple[list[probe.Head], list[float]]:
-    """A head for each strength of the penalty, fitted to the features of the network as it is.
-
-    Returns:
-        The heads, and their validation losses in nats.
-    """
+def _heads(model: keras.Model, data: Data, config: RunConfig) -> tuple[list[probe.Head], list[float]]:
+    """A head for each strength of the penalty, and their validation losses in nats."""
     exclusive, pooled = config.resolve_task().kind.exclusive, classifier.split_head(model)
     train, val = (
         (predict(pooled, data, rows, config.batch_size), data.labels[rows]) for rows in (data.train, data.val)
     )
-    weights, steps = answer_weights(config, data), config.stage[0].epochs
-    found = probe.heads(train, val, exclusive=exclusive, weights=weights, strengths=strengths, steps=steps)
-    logits = [val[0] @ head.kernel + head.bias for head in found]
-    return found, [negative_log_likelihood(each, val[1], exclusive=exclusive) for each in logits]
+    stage, weights = config.stage[0], answer_weights(config, data)
+    heads = probe.heads(train, val, exclusive=exclusive, weights=weights, strengths=stage.l2, steps=stage.epochs)
+    logits = [val[0] @ head.kernel + head.bias for head in heads]
+    return heads, [negative_log_likelihood(each, val[1], exclusive=exclusive) for each in logits]

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from tests.training import blobs
 from training.config import RunConfig, Stage
-from training.resume import Snapshot
 from training.runs import Run
 from zoo import errors
 from zoo.cards import InputSpec
@@ -196,36 +195,6 @@ def test_fine_tuning_can_begin_with_the_calmer_head(home: Path, trained: tuple[R
     assert f"from the run {source.name}, trained for tiny; the head is new." in said(console)
     assert "Fine-tuning begins with the head of the least validation loss (l2 " in said(console)
     assert run.result["score"] >= run.result["probe_score"]
-
-
-def refitted(home: Path, run: Run, best_score: float) -> tuple[Snapshot, Snapshot, str]:
-    """The end of a stage whose best weights are the run's but for a head of ones: as it was, and fitted again."""
-    from training import preparation
-    from zoo.models import classifier
-
-    console, asked = screen(), config(home, "stage.2.refit_l2=[0.3, 0.03]")
-    images, key = preparation.read(asked)
-    _, data = preparation.part(asked, images, key, run.cache, console)
-    model = run.model()
-    classifier.head(model).set_weights([np.ones_like(weights) for weights in classifier.head(model).get_weights()])
-    best = tuple(model.get_weights())
-    kept = {"probe_score": 0.5, "best_score": best_score, "best_loss": 1.0, "kept": "finetuned"}
-    before = Snapshot(stage=1, best=best, weights=best, **kept)
-    return before, preparation.refitted(model, data, asked, before, console), said(console)
-
-
-def test_the_head_is_fitted_again_to_the_features_of_the_best_weights(home: Path, trained: tuple[Run, str]) -> None:
-    before, after, told = refitted(home, trained[0], best_score=0.6)
-    assert "The head fitted again: mean AUROC" in told
-    assert after.best_score > 0.7
-    assert [(a == b).all() for a, b in zip(after.best, before.best, strict=True)].index(False) == len(before.best) - 2
-    assert not np.allclose(after.best[-2], before.best[-2])
-
-
-def test_a_head_fitted_again_is_not_kept_where_it_is_worse(home: Path, trained: tuple[Run, str]) -> None:
-    before, after, told = refitted(home, trained[0], best_score=1.1)
-    assert "the head as it was trained has 1.1000 and is kept" in told
-    assert after is before
 
 
 def test_a_loss_that_is_lost_ends_the_stage_with_the_best_weights_or_halves_the_rate(home: Path) -> None:

@@ -68,10 +68,6 @@ class Stage(Section):
         ema_epochs: memory, in epochs, of an exponential average of the weights, which is then what is validated and
             kept: momentum 1 - 1 / (batches in them); 0 for none.
         patience: epochs without a better validation score after which the stage ends.
-        refit_l2: once the stage is over, the head is fitted again as the probe's was, on the features of the stage's
-            best weights: strengths of the penalty tried, of which the one with the best validation score is kept in
-            place of the head that gradient descent left, unless its score is worse; none for not. (Kirichenko et al.
-            2023, section 4, https://arxiv.org/abs/2204.02937, on the training images here.)
     """
 
     epochs: int = Field(ge=1)
@@ -97,7 +93,6 @@ class Stage(Section):
     thaw_epochs: float = Field(default=0.0, ge=0)
     ema_epochs: float = Field(default=0.0, ge=0)
     patience: int = Field(default=5, ge=1)
-    refit_l2: tuple[float, ...] = ()
 
     @property
     def is_probe(self) -> bool:

@@ -191,7 +191,9 @@ def test_a_finished_run_is_not_trained_again_as_the_guide_says(reader):
 @pytest.mark.slow
 def test_a_model_is_shared_as_the_guide_says(reader):
     reader.follow(DOCS / "how-to" / "share-models.md")
-    assert (reader.folder / "tutorial" / "other-registry" / "first-model" / "1" / "saved_model.pb").is_file()
+    tutorial = reader.folder / "tutorial"
+    assert (tutorial / "other-registry" / "first-model" / "1" / "saved_model.pb").is_file()
+    assert (tutorial / "registry" / "first-model" / "1" / "assets.extra" / "SHA256SUMS.sig").is_file()
 
 
 @pytest.mark.slow

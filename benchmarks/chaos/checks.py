@@ -83,7 +83,8 @@ def _queue(told: Told, store: Store) -> Iterator[str]:
     except TimeoutError:
         yield f"{taken} images were taken, and the queue says {store.queue.counts()}"
     assert store.spool is not None
-    files = len(list(store.spool.digests()))
+    assert store.kept is not None
+    files = len({*store.spool.digests(), *store.kept.digests()})  # a de-identified copy takes a file's place
     if files < taken:
         yield f"{taken} images were taken, and the spool has {files} files"
 

@@ -18,6 +18,7 @@ import hmac
 import io
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -79,8 +80,7 @@ class Deidentifier:
         """
         try:
             if not path.exists():
-                with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                    file.write(os.urandom(SECRET_BYTES))
+                _make_secret(path)
             return cls(path.read_bytes())
         except OSError as error:
             raise errors.BadConfig(f"The secret {path} cannot be used: {error.strerror}. Name another file.") from None
@@ -161,6 +161,16 @@ class Deidentifier:
 
     def _digest(self, *words: str) -> bytes:
         return hmac.new(self._secret, "\0".join(words).encode(), hashlib.sha256).digest()
+
+
+def _make_secret(path: Path) -> None:
+    """Whole from the moment it is there, and the first one where two processes make one at once."""
+    hidden = path.with_name(f".{path.name}-{os.urandom(4).hex()}")
+    with open(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(os.urandom(SECRET_BYTES))
+    with suppress(FileExistsError):
+        os.link(hidden, path)
+    hidden.unlink()
 
 
 def action_for(tag: BaseTag) -> str:

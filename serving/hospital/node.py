@@ -12,6 +12,7 @@ from serving.audit.trail import Audit
 from serving.client import Client
 from serving.hospital.config import NodeConfig
 from serving.hospital.intake import Intake
+from serving.hospital.keeper import Keeper
 from serving.hospital.receiver import Receiver
 from serving.hospital.sender import Sender
 from serving.hospital.web import WebReceiver
@@ -22,7 +23,7 @@ from zoo import errors
 log = logging.getLogger(__name__)
 
 LEASE_S, ALIVE_S = 5.0, 1.0
-IDLE_S, AWAY_S = 0.2, 1.0
+IDLE_S, AWAY_S, KEEP_IDLE_S = 0.2, 1.0, 5.0
 PRUNE_INTERVAL_S = 3600.0
 
 
@@ -55,6 +56,9 @@ class Node:
         steps = [Worker(self._store, self._client, titles).step for _ in range(config.workers)]
         steps += [Sender(config, self._store, self._client, audit).step] if titles else []
         self._threads = [threading.Thread(target=self._work, args=(step,), daemon=True) for step in steps]
+        if config.keep != "original":
+            keeper = Keeper(self._store, config.keep, config.uid_secret)
+            self._threads.append(threading.Thread(target=self._work, args=(keeper.step, KEEP_IDLE_S), daemon=True))
         self._threads.append(threading.Thread(target=self._look_after, daemon=True))
 
     def start(self) -> None:
@@ -83,11 +87,11 @@ class Node:
             self._receiver.stop()
             raise
 
-    def _work(self, step: Callable[[], bool]) -> None:
+    def _work(self, step: Callable[[], bool], idle_s: float = IDLE_S) -> None:
         pause = 0.0
         while not self._stopping.wait(pause):
             try:
-                pause = 0.0 if step() else IDLE_S
+                pause = 0.0 if step() else idle_s
             except Exception as error:  # whatever it is, this thread goes on
                 log.error("%s", _words(error))
                 pause = AWAY_S

@@ -61,7 +61,8 @@ class Queue:
     def receive(self, header: Header, sha256: str, *, sender: str, models: Sequence[str]) -> int:
         """Takes an image into the queue; when this returns, it is there.
 
-        An image that came before (the same SOP Instance UID) is kept as it first came, and asks no model twice.
+        An image that came before (the same SOP Instance UID) asks no model twice, and is kept as it first came, unless
+        it asks another one after all have answered.
 
         Args:
             header: of the file, with study and instance UID.
@@ -83,8 +84,11 @@ class Queue:
     def _receive(self, header: Header, sha256: str, sender: str, models: Sequence[str]) -> int:
         with self._database.write() as session:
             instance = _instance(session, header, sha256, sender)
-            there = set(session.scalars(select(tables.Job.model).where(tables.Job.instance_id == instance.id)))
-            new = [model for model in models or ("",) if model not in there]
+            mine = select(tables.Job).where(tables.Job.instance_id == instance.id)
+            jobs = {job.model: job.status for job in session.scalars(mine)}
+            new = [model for model in models or ("",) if model not in jobs]
+            if new and not {WAITING, BUSY} & set(jobs.values()):
+                instance.sha256 = sha256  # what came first may be gone, and a copy without names in its place
             for model in new:
                 session.add(_job(instance.id, model))
         return len(new)

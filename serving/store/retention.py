@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ from serving.store.spool import Spool
 DAY_MS = 86_400_000
 UNFINISHED_JOBS = ("received", "analysing")
 UNFINISHED_DELIVERIES = ("waiting", "sending")
+FAILED = ("failed",)
+MOST_VALUES = 500  # in one statement; SQLite takes 32,766, older ones 999
 # A file whose row is being written at this moment is no orphan.
 ORPHAN_AGE_S = 3600.0
 
@@ -28,7 +31,7 @@ class Pruned:
     studies: int
 
 
-def prune(database: Database, spool: Spool | None, *, older_than_days: float) -> Pruned:
+def prune(database: Database, folders: Sequence[Spool], *, older_than_days: float) -> Pruned:
     """Removes what came before so many days. An image that still waits for its answer or whose results still wait to be
     sent stays.
 
@@ -44,8 +47,8 @@ def prune(database: Database, spool: Spool | None, *, older_than_days: float) ->
             delete(tables.Analysis).where(tables.Analysis.created_ms < limit, tables.Analysis.analysis_id.not_in(told)),
         )
         studies = _removed(session, delete(tables.Study).where(tables.Study.received_ms < limit, ~_used()))
-    if spool is not None:
-        sweep(database, spool)
+    for folder in folders:
+        sweep(database, folder)
     return Pruned(images=images, analyses=analyses, studies=studies)
 
 
@@ -59,12 +62,26 @@ def sweep(database: Database, spool: Spool, *, older_than_s: float = ORPHAN_AGE_
     return len(orphans)
 
 
-def _unfinished() -> ColumnElement[bool]:
-    job = exists().where(tables.Job.instance_id == tables.Instance.id, tables.Job.status.in_(UNFINISHED_JOBS))
+def finished(database: Database, digests: Sequence[str]) -> set[str]:
+    """Those of the received files whose every job is done or refused, and whose every result is sent. What has failed
+    is not among them: it may be tried again.
+    """
+    there: set[str] = set()
+    with database.read() as session:
+        for begin in range(0, len(digests), MOST_VALUES):
+            some = digests[begin : begin + MOST_VALUES]
+            named = select(tables.Instance.sha256).where(tables.Instance.sha256.in_(some))
+            waited_for = set(session.scalars(named.where(_unfinished(FAILED))))
+            there |= set(session.scalars(named)) - waited_for
+    return there
+
+
+def _unfinished(besides: tuple[str, ...] = ()) -> ColumnElement[bool]:
+    job = exists().where(tables.Job.instance_id == tables.Instance.id, tables.Job.status.in_(UNFINISHED_JOBS + besides))
     delivery = exists().where(
         tables.Job.instance_id == tables.Instance.id,
         tables.Delivery.job_id == tables.Job.id,
-        tables.Delivery.status.in_(UNFINISHED_DELIVERIES),
+        tables.Delivery.status.in_(UNFINISHED_DELIVERIES + besides),
     )
     return job | delivery
 

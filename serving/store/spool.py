@@ -8,6 +8,7 @@ import re
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from zoo import disk, errors
@@ -32,16 +33,20 @@ class Spool:
         except OSError as error:
             raise errors.BadConfig(f"The spool {folder} cannot be made: {error.strerror}. Name another.") from None
 
-    def put(self, data: bytes) -> str:
+    def put(self, data: bytes, digest: str = "") -> str:
         """Keeps a file; when this returns, the disk holds it.
 
+        Args:
+            data: its bytes.
+            digest: by which `get` finds it, where that is not their own SHA-256.
+
         Returns:
-            The SHA-256 of its bytes, by which `get` finds it.
+            The digest.
 
         Raises:
             StoreNotReady: the disk is full or away; nothing is kept.
         """
-        digest = hashlib.sha256(data).hexdigest()
+        digest = digest or hashlib.sha256(data).hexdigest()
         path = self._path(digest)
         hidden = path.with_name(f".{digest}-{uuid.uuid4().hex[:8]}")
         try:
@@ -71,9 +76,12 @@ class Spool:
         except OSError:
             raise errors.UnknownRecord(f"The spool {self.folder} holds no file {digest[:12]}.") from None
 
-    def remove(self, digest: str) -> None:
-        """Removes a file, if it is there."""
-        self._path(digest).unlink(missing_ok=True)
+    def remove(self, digest: str, *, older_than_s: float = 0.0) -> None:
+        """Removes a file, if it is there and has not come, again perhaps, within so many seconds."""
+        path = self._path(digest)
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime <= time.time() - older_than_s:
+                path.unlink()
 
     def digests(self, *, older_than_s: float = 0.0) -> Iterator[str]:
         """The files that have lain here for so long; half-written ones of that age are removed on the way."""

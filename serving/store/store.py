@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 from serving.store.analyses import Analyses
 from serving.store.database import Database
 from serving.store.deliveries import Deliveries
 from serving.store.queue import Queue
-from serving.store.retention import Pruned, prune
+from serving.store.retention import Pruned, finished, prune
 from serving.store.reviews import Reviews
 from serving.store.spool import Spool
 from serving.store.worklist import Worklist
@@ -25,6 +26,7 @@ class Store:
         queue: images that wait for an answer.
         deliveries: results that wait to be sent.
         spool: received files; None for PostgreSQL where no folder is named.
+        kept: de-identified copies of those that nobody waits for any more, under the originals' digests; likewise.
 
     Args:
         url: sqlite:///folder/store.db, or postgresql://user@host/name.
@@ -46,6 +48,7 @@ class Store:
         self.queue = Queue(self._database, owner=owner, lease_s=lease_s)
         self.deliveries = Deliveries(self._database, owner=owner, lease_s=lease_s)
         self.spool = self._spool(spool)
+        self.kept = None if self.spool is None else Spool(self.spool.folder / "kept")
 
     @property
     def name(self) -> str:
@@ -54,7 +57,12 @@ class Store:
 
     def prune(self, *, older_than_days: float) -> Pruned:
         """Removes what is older: see `retention.prune`."""
-        return prune(self._database, self.spool, older_than_days=older_than_days)
+        folders = [folder for folder in (self.spool, self.kept) if folder is not None]
+        return prune(self._database, folders, older_than_days=older_than_days)
+
+    def finished(self, digests: Sequence[str]) -> set[str]:
+        """Those of the files that nobody waits for: see `retention.finished`."""
+        return finished(self._database, digests)
 
     def close(self) -> None:
         """Ends its connections."""

@@ -1,8 +1,9 @@
-# Kerascope's three images; TensorFlow Serving's own image serves the models (deploy/compose.yaml).
+# Kerascope's four images; TensorFlow Serving's own image serves the models (deploy/compose.yaml).
 #
 #   docker build --target trainer   -t kerascope-trainer .      # train, evaluate, export
 #   docker build --target gateway   -t kerascope-gateway .      # gRPC in front of TensorFlow Serving
 #   docker build --target dashboard -t kerascope-dashboard .    # no TensorFlow in it
+#   docker build --target dicom-node -t kerascope-dicom-node .  # images from the hospital, results back; none either
 #
 # A trainer for NVIDIA GPUs: --build-arg TRAINER_EXTRAS="train gpu"
 # No image holds a model, an image or a secret: they are mounted.
@@ -44,6 +45,14 @@ COPY zoo zoo
 COPY serving serving
 RUN pip install --no-deps .
 
+FROM builder AS dicom-node-builder
+RUN --mount=type=cache,target=/tmp/.cache/pip \
+    pip install -c constraints.txt -r hospital.txt
+COPY README.md LICENSE kerascope.py ./
+COPY zoo zoo
+COPY serving serving
+RUN pip install --no-deps .
+
 FROM builder AS dashboard-builder
 RUN --mount=type=cache,target=/tmp/.cache/pip \
     pip install -c constraints.txt -r dashboard.txt
@@ -78,6 +87,19 @@ HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 \
     CMD ["sh", "-c", "kerascope gateway ready --gateway localhost:$KERASCOPE_PORT"]
 ENTRYPOINT ["kerascope"]
 CMD ["gateway"]
+
+FROM base AS dicom-node
+COPY --from=dicom-node-builder /opt/venv /opt/venv
+# A volume that is mounted here takes over whose this is. It holds patients' files until they are answered.
+RUN install --directory --mode=700 --owner=10001 --group=10001 /var/lib/kerascope
+WORKDIR /tmp
+USER 10001:10001
+# KERASCOPE_TLS_CA and KERASCOPE_TOKEN_FILE say how it reaches the gateway. 8443 is DICOMweb's where node.toml has [web].
+EXPOSE 11112 8443
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import socket; socket.create_connection(('localhost', 11112), timeout=4).close()"]
+ENTRYPOINT ["kerascope"]
+CMD ["dicom-node", "/etc/kerascope/node.toml"]
 
 FROM base AS dashboard
 COPY --from=dashboard-builder /opt/venv /opt/venv

@@ -23,7 +23,7 @@ else:
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
-TARGETS = ("trainer", "gateway", "dashboard")
+TARGETS = ("trainer", "gateway", "dashboard", "dicom-node")
 MODEL_SERVERS = ("model-server-gpu", "model-server-cpu")
 # What TensorFlow Serving has and the embedded server does without.
 TENSORFLOW_SERVING_ALONE = {"enable_profiler", "per_process_gpu_memory_fraction"}
@@ -112,7 +112,8 @@ def test_what_an_image_copies_exists_and_is_let_into_the_build(target):
 
 
 @pytest.mark.parametrize(
-    ("target", "expected"), [("trainer", {"train"}), ("gateway", {"serve"}), ("dashboard", {"dashboard"})]
+    ("target", "expected"),
+    [("trainer", {"train"}), ("gateway", {"serve"}), ("dashboard", {"dashboard"}), ("dicom-node", {"hospital"})],
 )
 def test_an_image_installs_the_extra_it_needs_and_no_other(target, expected):
     assert installed(target) == expected
@@ -125,6 +126,7 @@ def test_an_image_installs_the_extra_it_needs_and_no_other(target, expected):
         ("trainer", {"zoo", "training"}),
         ("gateway", {"zoo", "serving"}),
         ("dashboard", {"zoo", "serving", "dashboard"}),
+        ("dicom-node", {"zoo", "serving"}),
     ],
 )
 def test_an_image_holds_the_packages_it_runs_and_no_other(target, packages):
@@ -180,13 +182,13 @@ def test_an_image_runs_as_nobody_special_and_says_how_it_is(target):
 
 
 def test_needs_are_installed_before_the_code_so_that_a_change_of_code_is_quick():
-    for name in ("trainer-builder", "gateway-builder", "dashboard-builder"):
+    for name in (f"{target}-builder" for target in TARGETS):
         order = [(i, value) for i, value in stages()[name].instructions if i in ("COPY", "RUN")]
         assert "pip install -c constraints.txt" in order[0][1]
         assert order[-1][1] == "pip install --no-deps ."
 
 
-@pytest.mark.parametrize("service", ["gateway", "dashboard"])
+@pytest.mark.parametrize("service", ["gateway", "dashboard", "dicom-node"])
 def test_the_composition_builds_targets_that_there_are(service):
     build = services()[service]["build"]
     assert (DEPLOY / substituted(build["context"])).resolve() == ROOT
@@ -225,7 +227,7 @@ def test_the_gateway_takes_every_model_server_behind_the_name_in_turn():
 def test_what_is_published_is_published_to_this_machine_alone():
     for service in services().values():
         for published in service.get("ports", ()):
-            assert published.startswith("${KERASCOPE_BIND:-127.0.0.1}:")
+            assert re.match(r"\$\{KERASCOPE_(DICOM_)?BIND:-127\.0\.0\.1\}:", published)
 
 
 def test_each_profile_has_its_own_pinned_model_server():
@@ -239,7 +241,7 @@ def test_each_profile_has_its_own_pinned_model_server():
     assert "deploy" not in cpu
 
 
-@pytest.mark.parametrize("name", [*MODEL_SERVERS, "gateway", "dashboard", "prometheus", "grafana"])
+@pytest.mark.parametrize("name", [*MODEL_SERVERS, "gateway", "dashboard", "dicom-node", "prometheus", "grafana"])
 def test_a_service_can_change_nothing_but_its_temporary_files(name):
     service = services()[name]
     assert service["read_only"] is True
@@ -318,4 +320,5 @@ def test_the_gateway_may_start_as_it_is_composed_and_each_holds_only_its_own_sec
     assert {"KERASCOPE_TLS_CERTIFICATE", "KERASCOPE_TLS_KEY", "KERASCOPE_TOKEN_SECRET"} <= told.keys()
     assert "KERASCOPE_INSECURE" not in told
     assert services()["dashboard"]["secrets"] == ["ca.crt", "dashboard-token"]
-    assert [name for name, service in services().items() if "secrets" in service] == ["gateway", "dashboard"]
+    assert services()["dicom-node"]["secrets"] == ["ca.crt", "node-token"]
+    assert {name for name, each in services().items() if "secrets" in each} == {"gateway", "dashboard", "dicom-node"}

@@ -2,6 +2,8 @@
 
 compose.yaml, .env                       one machine: docker compose up
 kubernetes/base, overlays/gpu, cpu       a cluster: kubectl apply -k kubernetes/overlays/gpu
+kubernetes/dicom-node                    and the DICOM node beside it
+dicom-node/                              node.toml: who may send images, which models are asked
 tfserving/                               models.config, batching.config, monitoring.config, ready.sh
 prometheus/, grafana/                    metrics, alerts, dashboards
 
@@ -25,7 +27,7 @@ from zoo import disk, errors
 from zoo.bundles import Bundle, Registry
 
 SOURCE = Path(__file__).resolve().parents[2]
-COPIED = ("compose.yaml", "tfserving", "kubernetes", "prometheus", "grafana")
+COPIED = ("compose.yaml", "tfserving", "dicom-node", "kubernetes", "prometheus", "grafana")
 CONTAINER_REGISTRY = "/models"
 OVERLAYS = ("gpu", "cpu")
 CPU_THREADS, GPU_THREADS = 4, 2

@@ -17,7 +17,7 @@ from tests.test_docs import DOCS, ROOT, blocks, commands
 from zoo import errors
 
 PAGE = DOCS / "how-to" / "secure-the-gateway.md"
-FILES = {"ca.crt", "gateway.crt", "gateway.key", "token-secret", "dashboard-token"}
+FILES = {"ca.crt", "gateway.crt", "gateway.key", "token-secret", "dashboard-token", "node-token"}
 
 
 @pytest.fixture(scope="module")

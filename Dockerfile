@@ -109,4 +109,5 @@ EXPOSE 8501
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://localhost:8501/_stcore/health', timeout=4)"]
 ENTRYPOINT ["kerascope"]
-CMD ["dashboard", "--host", "0.0.0.0", "--port", "8501"]
+# It asks nobody who they are unless KERASCOPE_LOGIN_FILE is set: a proxy in front of it does (docs/how-to/run-the-dashboard.md).
+CMD ["dashboard", "--host", "0.0.0.0", "--port", "8501", "--no-login"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from dashboard import gateway, i18n, markup, panels, samples, session, theme
+from dashboard import account, gateway, i18n, markup, panels, samples, session, theme
 from dashboard.i18n import _
 from dashboard.views import compare, explore, models, study, worklist
 from serving.client import ModelSummary
@@ -37,11 +37,27 @@ def around(page: Callable[[], None]) -> None:
     st.html(markup.header())
     st.html(markup.notice(_(RESEARCH_USE_ONLY)))
     try:
+        if not let_in():
+            return
         frame()
         if accepted():
             page()
     except Exception as error:
         _report(error)
+
+
+def let_in() -> bool:
+    """Whether this person may go on: anybody at their own machine, else who is logged in; draws the door if not."""
+    if not account.asked():
+        return True
+    who = account.current()
+    if who is not None and not who.expired:
+        account.only(who.subject)
+        return True
+    account.forget()
+    st.html(markup.door(expired=who is not None))
+    st.button(_("Log in"), key="log-in", type="primary", on_click=st.login)
+    return False
 
 
 def pages() -> list[StreamlitPage]:
@@ -85,18 +101,26 @@ def frame() -> None:
 
 
 def _user() -> None:
-    st.text_input(
-        _("Your name"),
-        key=session.USER,
-        max_chars=100,
-        help=_("It stands beside what you answer back, and in the gateway's audit trail."),
-    )
+    who = account.current()
+    if who is None:
+        st.text_input(
+            _("Your name"),
+            key=session.USER,
+            max_chars=100,
+            help=_("It stands beside what you answer back, and in the gateway's audit trail."),
+        )
+    else:
+        st.html(markup.who(who.name, who.roles))
+        st.button(_("Log out"), key="log-out", on_click=st.logout, width="stretch")
     st.selectbox(_("Language"), list(i18n.LANGUAGES), format_func=i18n.LANGUAGES.__getitem__, key=i18n.KEY)
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
 def _state() -> None:
     """Whether the gateway answers; looks again by itself, and redraws the page when that has changed."""
+    who = account.current()
+    if who is not None and who.expired:
+        st.rerun()  # the whole page: it ends the session
     fresh: gateway.Look | None = st.session_state.pop("look", None)
     look = fresh or gateway.look()
     text, ready = _in_words(look)

@@ -1,4 +1,4 @@
-"""The dashboard's line to the gateway. Only the channel is shared between users, never an answer."""
+"""The dashboard's line to the gateway. Nothing is shared between users: each session has its own client."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import streamlit as st
 
-from dashboard import drift
+from dashboard import account, drift
 from serving.client import Client, ModelSummary, Review, StoredAnalysis, Study
 from zoo import errors
 from zoo.cards import ModelCard
@@ -36,24 +36,28 @@ def address() -> str:
     return os.environ.get(ADDRESS) or DEFAULT_ADDRESS
 
 
-@st.cache_resource(show_spinner=False, max_entries=64)
-def _channel(target: str, timeout_s: float, user: str) -> Client:
-    return Client(
-        target,
-        timeout_s=timeout_s,
-        explain_timeout_s=EXPLANATION_TIMEOUT_S,
-        connect_timeout_s=CONNECT_TIMEOUT_S,
-        user=user,
-    )
-
-
 def client(timeout_s: float = ANALYSIS_TIMEOUT_S) -> Client:
-    """A client whose calls wait at most `timeout_s` seconds; a channel per user's name, kept open.
+    """This session's client, whose calls wait at most `timeout_s` seconds; it is kept open, and nobody else's.
 
-    The name is what the user gave, for the gateway's audit trail; nobody has checked it.
+    Whoever is logged in calls with their token. Else the name is what the user gave, for the gateway's audit trail;
+    nobody has checked it.
     """
-    named = str(st.session_state.get("user") or "").strip()
-    return cast(Client, _channel(address(), timeout_s, named))
+    who = account.current()
+    named, token = (who.name, who.token) if who else (str(st.session_state.get("user") or "").strip(), None)
+    key = (address(), timeout_s, named, token)
+    kept: dict[tuple[str, float, str, str | None], Client] = st.session_state.setdefault("clients", {})
+    for other in [each for each in kept if each[1] == timeout_s and each != key]:
+        kept.pop(other).close()
+    if key not in kept:
+        kept[key] = Client(
+            address(),
+            timeout_s=timeout_s,
+            explain_timeout_s=EXPLANATION_TIMEOUT_S,
+            connect_timeout_s=CONNECT_TIMEOUT_S,
+            user=named,
+            token=token,
+        )
+    return kept[key]
 
 
 @dataclass(frozen=True)

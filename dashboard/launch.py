@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
 import socket
@@ -15,14 +16,15 @@ from types import FrameType
 
 from dashboard import theme
 from dashboard.intake import MOST_BYTES
+from dashboard.login_file import ASKED, token_kind
 from zoo import errors
 
 APP = Path(__file__).with_name("app.py")
 STOP_WITHIN_S = 5.0
 
 
-def command(*, host: str, port: int) -> list[str]:
-    """The command line that serves the dashboard at `host`:`port`."""
+def command(*, host: str, port: int, login: Path | None = None) -> list[str]:
+    """The command line that serves the dashboard at `host`:`port`, with a login by that file."""
     options = {
         "server.address": host,
         "server.port": port,
@@ -35,14 +37,21 @@ def command(*, host: str, port: int) -> list[str]:
         "client.showErrorLinks": "false",
         "runner.magicEnabled": "false",
         "global.developmentMode": "false",
+        # Streamlit looks for secrets in the working folder and at home by itself: only a login's file is read here.
+        "secrets.files": str(login.resolve()) if login else os.devnull,
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", "streamlit", "run", str(APP), *flags, *theme.flags()]
 
 
-def environment(*, gateway: str, samples: Path | None) -> dict[str, str]:
-    """This process's environment, with the gateway's address and the samples' folder in it."""
-    changes = {"KERASCOPE_GATEWAY": gateway, "PYTHONPATH": _python_path()}
+def environment(*, gateway: str, samples: Path | None, login: Path | None = None) -> dict[str, str]:
+    """This process's environment, with the gateway's address, the samples' folder and the login in it.
+
+    Raises:
+        BadConfig: nobody could log in by that file.
+    """
+    kind = token_kind(login) if login else ""
+    changes = {"KERASCOPE_GATEWAY": gateway, "PYTHONPATH": _python_path(), ASKED: kind}
     if samples is not None:
         changes["KERASCOPE_SAMPLES"] = str(samples.resolve())
     return {**os.environ, **changes}
@@ -55,14 +64,37 @@ def _python_path() -> str:
     return f"{ours}{os.pathsep}{before}" if before else ours
 
 
-def start(*, host: str, port: int, gateway: str, samples: Path | None) -> subprocess.Popen[bytes]:
+def start(
+    *, host: str, port: int, gateway: str, samples: Path | None, login: Path | None = None
+) -> subprocess.Popen[bytes]:
     """Starts the dashboard in a process of its own and returns at once.
 
     Raises:
-        BadConfig: the port is taken.
+        BadConfig: the port is taken, or nobody could log in by the file `login`.
     """
+    environ = environment(gateway=gateway, samples=samples, login=login)
     _check_port(host, port)
-    return subprocess.Popen(command(host=host, port=port), env=environment(gateway=gateway, samples=samples))
+    return subprocess.Popen(command(host=host, port=port, login=login), env=environ)
+
+
+def check_open(host: str, *, login: Path | None, no_login: bool) -> None:
+    """Refuses to be open to others without anybody having said so.
+
+    Raises:
+        BadConfig: `host` is reached by others, and there is neither a login nor the word that there need be none.
+    """
+    if login is None and not no_login and not _is_loopback(host):
+        raise errors.BadConfig(
+            f"Others reach the dashboard on {host}, and it would ask nobody who they are. Give it a login with "
+            "--login, or say --no-login where a proxy in front of it asks."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _check_port(host: str, port: int) -> None:
@@ -109,7 +141,13 @@ def _stopped(_number: int, _frame: FrameType | None) -> None:
 
 
 def run(
-    port: int = 8501, gateway: str = "localhost:50051", samples: Path | None = None, *, host: str = "127.0.0.1"
+    port: int = 8501,
+    gateway: str = "localhost:50051",
+    samples: Path | None = None,
+    *,
+    host: str = "127.0.0.1",
+    login: Path | None = None,
+    no_login: bool = False,
 ) -> int:
     """Serves the dashboard until SIGTERM or SIGINT.
 
@@ -118,17 +156,20 @@ def run(
         gateway: host:port of the gateway.
         samples: folder of DICOM, PNG and JPEG files to offer; None for the environment's or the demo's.
         host: address to listen on.
+        login: TOML file with `[auth]`, as Streamlit's login reads it; None for one person at their own machine.
+        no_login: lets others in without a login.
 
     Returns:
         0 after a signal, else Streamlit's own exit status.
 
     Raises:
-        BadConfig: the port is taken.
+        BadConfig: the port is taken, nobody could log in, or anybody could come in.
     """
+    check_open(host, login=login, no_login=no_login)
     before = {number: signal.signal(number, _stopped) for number in (signal.SIGTERM, signal.SIGINT)}
     process = None
     try:
-        process = start(host=host, port=port, gateway=gateway, samples=samples)
+        process = start(host=host, port=port, gateway=gateway, samples=samples, login=login)
         return process.wait()
     except _Stopped:
         return 0

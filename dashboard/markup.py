@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from dashboard import words
+from dashboard import troubles, words
 from dashboard.i18n import _
 from dashboard.worth import Worth
 from zoo.cards import Interval
@@ -40,6 +40,21 @@ def terms() -> str:
     ]
     items = "".join(f"<li>{escape(point)}</li>" for point in points)
     return f'<div class="ks-welcome ks-terms"><h3>{escape(_("Before you begin"))}</h3><ul>{items}</ul></div>'
+
+
+def door(*, expired: bool) -> str:
+    """What stands where nobody is logged in."""
+    told = (
+        _("Your login has ended. What was open has been closed; log in again to go on.")
+        if expired
+        else _("This dashboard is for people it knows.")
+    )
+    return f'<div class="ks-welcome ks-terms"><h3>{escape(_("Log in"))}</h3><p>{escape(told)}</p></div>'
+
+
+def who(name: str, roles: Sequence[str]) -> str:
+    """Who is logged in, and as what."""
+    return f'<div class="ks-who"><b>{escape(name)}</b><span>{escape(", ".join(roles) or _("no role"))}</span></div>'
 
 
 def definitions(facts: Iterable[tuple[str, str]]) -> str:
@@ -173,7 +188,7 @@ def warnings(said: Sequence[str]) -> str:
     return f'<ul class="ks-warnings" role="alert">{items}</ul>' if said else ""
 
 
-def trouble(told: words.Trouble) -> str:
+def trouble(told: troubles.Trouble) -> str:
     """Why there is no result: the reason's code, what was found, what was expected, what to do."""
     facts = [
         (_("What was found"), told.found),

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import card as cards
-from dashboard import charts, markup, viewer, words, worth
+from dashboard import charts, markup, troubles, viewer, words, worth
 from dashboard.i18n import _
 from dashboard.studies import Study
 from zoo import errors
@@ -34,7 +34,7 @@ def trouble(error: errors.KerascopeError, again: str = "") -> None:
     Args:
         again: key of a button that tries again where that may help; empty for none.
     """
-    told = words.trouble(error)
+    told = troubles.trouble(error)
     st.html(markup.trouble(told))
     if told.passes and again:
         st.button(_("Try again"), key=again)

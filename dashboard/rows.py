@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from dashboard import words
+from dashboard import troubles, words
 from dashboard.i18n import _, n_
 from dashboard.studies import Outcome, Study
 from serving.client import Status, StoredAnalysis
@@ -98,7 +98,7 @@ def _opened(study: Study, model: str, outcome: Outcome | None) -> Row:
             study=study,
             said=said,
         )
-    reason = words.trouble(outcome).found if isinstance(outcome, errors.KerascopeError) else ""
+    reason = troubles.trouble(outcome).found if isinstance(outcome, errors.KerascopeError) else ""
     status = "refused" if reason else "opened"
     return Row(key=key, title=facts, when=study.received, model=model, status=status, reason=reason, study=study)
 

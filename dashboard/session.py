@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import gateway, intake
+from dashboard import account, gateway, intake
 from dashboard.samples import Sample
 from dashboard.studies import Outcome, Study
 from serving.client import ModelSummary
@@ -42,8 +42,9 @@ class Frame:
 
 
 def user() -> str:
-    """Who this user says they are; empty where they have not."""
-    return str(st.session_state.get(USER) or "").strip()
+    """Who is logged in, or who this user says they are; empty where they have not."""
+    who = account.current()
+    return who.name if who else str(st.session_state.get(USER) or "").strip()
 
 
 def set_frame(around: Frame) -> None:

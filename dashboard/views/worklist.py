@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from dashboard import gateway, listed, markup, panels, rows, session, words
+from dashboard import gateway, listed, markup, panels, rows, session, troubles, words
 from dashboard.i18n import _, n_
 from dashboard.rows import Order, Row
 from serving.client import StoredAnalysis
@@ -143,7 +143,7 @@ def _stored() -> None:
     told = _("The gateway keeps answers, not pictures: upload the picture to see it with its evidence.")
     st.html(f'<div class="ks-card"><h3>{escape(_("Stored answer"))}</h3><p class="ks-soft">{escape(told)}</p></div>')
     if stored.analysis is None:
-        st.html(markup.trouble(words.refused(stored.reason, stored.detail)))
+        st.html(markup.trouble(troubles.refused(stored.reason, stored.detail)))
         return
     card = gateway.attempt(lambda: gateway.card(stored.model, stored.version))
     if isinstance(card, errors.KerascopeError):

@@ -6,20 +6,26 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 from streamlit.testing.v1 import AppTest
 
+from dashboard import launch
 from serving.store.store import Store
+from tests.dashboard.browsing import CHROMIUM, QUIET, free_port
 from tests.dashboard.canned import CannedGateway
 from zoo.results import Method
 from zoo.tasks import BREAST_ULTRASOUND, PHANTOM_CHEST
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 
@@ -154,3 +160,29 @@ def open_page(monkeypatch: pytest.MonkeyPatch, samples: Path) -> Callable[..., P
         return Page(script)
 
     return open_at
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no browser at {CHROMIUM}; .ci/run installs it")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Callable[..., str]]:
+    """serve(gateway, samples): a dashboard in a process of its own; gives its address."""
+    with ExitStack() as running:
+
+        def start(gateway: str, samples: Path) -> str:
+            port = free_port()
+            process = launch.start(host="127.0.0.1", port=port, gateway=gateway, samples=samples)
+            running.callback(launch.stop, process)
+            assert launch.wait_until_up(port, timeout_s=60)
+            return f"http://127.0.0.1:{port}"
+
+        yield start

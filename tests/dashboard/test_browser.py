@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,60 +17,28 @@ import numpy as np
 import pytest
 
 from dashboard import launch
+from tests.dashboard.browsing import (
+    DEMO,
+    ROOT,
+    SCREENSHOTS,
+    STREAMLITS_OWN,
+    ask,
+    colour,
+    drawn,
+    free_port,
+    picture_of,
+    shot,
+    take_sample,
+    upload,
+    visit,
+)
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Request
+    from playwright.sync_api import Request
 
     from serving.server import Gateway
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "build" / "demo"
-SCREENSHOTS = ROOT / "build" / "screenshots"
-CHROMIUM = "/usr/bin/chromium"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE_MS = 60_000  # two busy cores
-STREAMLITS_OWN = re.compile("data-testid=|stApp|st-emotion|react-aria|base-input")  # not ours to mend
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no browser at {CHROMIUM}; .ci/run installs it")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def serve() -> Iterator[Callable[[str, Path], str]]:
-    """serve(gateway, samples): a dashboard in a process of its own; gives its address."""
-    with ExitStack() as running:
-
-        def start(gateway: str, samples: Path) -> str:
-            port = free_port()
-            process = launch.start(host="127.0.0.1", port=port, gateway=gateway, samples=samples)
-            running.callback(launch.stop, process)
-            assert launch.wait_until_up(port, timeout_s=60)
-            return f"http://127.0.0.1:{port}"
-
-        yield start
 
 
 @pytest.fixture(scope="module")
@@ -99,60 +65,6 @@ def demo_gateway(demo: Path, start_gateway: Callable[..., Gateway]) -> Iterator[
     assert server.wait_until_settled(60)
     yield start_gateway(demo / "registry", server.port).address
     server.stop(0)
-
-
-def shot(name: str) -> Path:
-    """Where a picture for the documentation is kept."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    return SCREENSHOTS / f"dashboard-{name}.png"
-
-
-def visit(browser: Browser, address: str, *, width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
-    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
-    page.set_default_timeout(PATIENCE_MS)
-    page.goto(address)
-    page.get_by_text("Gateway ready").wait_for()
-    page.get_by_role("button", name="I have read this").click()
-    page.get_by_text("How to begin").wait_for()
-    return page
-
-
-def take_sample(page: Page, number: int = 1) -> None:
-    page.get_by_role("combobox", name="Or take a sample").click()
-    page.get_by_role("option").nth(number - 1).click()
-    page.locator(".ks-finding").first.wait_for()
-
-
-def upload(page: Page, *files: bytes) -> None:
-    given = [{"name": f"{n}", "mimeType": "application/octet-stream", "buffer": data} for n, data in enumerate(files)]
-    page.locator('input[type="file"]').set_input_files(given)  # type: ignore[arg-type]
-
-
-def ask(page: Page, words: str) -> None:
-    page.locator("label").filter(has_text=words).click()
-    page.locator(".ks-question").filter(has_text=words).wait_for()
-
-
-def drawn(page: Page, **facts: str) -> None:
-    """Waits until the viewer has drawn a picture of which these facts hold."""
-    page.locator(
-        '.screen:not([data-shown=""])' + "".join(f'[data-{name}="{fact}"]' for name, fact in facts.items())
-    ).wait_for()
-
-
-def colour(page: Page, x: float = 0.5, y: float = 0.5) -> list[int]:
-    """Red, green and blue of the viewer's canvas at a place, each a fraction of its side."""
-    return list(
-        page.locator(".screen canvas").evaluate(
-            "(c, [x, y]) => [...c.getContext('2d').getImageData(c.width * x, c.height * y, 1, 1).data.slice(0, 3)]",
-            [x, y],
-        )
-    )
-
-
-def picture_of(page: Page) -> list[int]:
-    """The sum of red, green and blue at each of 8 x 8 places of the canvas."""
-    return [sum(colour(page, (i + 0.5) / 8, (j + 0.5) / 8)) for i in range(8) for j in range(8)]
 
 
 def elsewhere(address: str, requests: list[str]) -> Callable[[Request], None]:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as Pillow
 
 from dashboard import card as cards
-from dashboard import launch, markup, pictures, samples, theme, words
+from dashboard import launch, markup, pictures, samples, theme, troubles, words
 from tests.dashboard.canned import POINT, PROBABILITIES, analysis, card, finding
 from zoo import errors
 from zoo.cards import Interval
@@ -107,7 +107,7 @@ def test_the_overlay_begins_on_only_from_the_operating_point_up():
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_every_refusal_says_what_was_found_what_was_expected_and_what_to_do(reason):
-    told = words.trouble(errors.ImageRefused("Modality is 'CT'.", reason))
+    told = troubles.trouble(errors.ImageRefused("Modality is 'CT'.", reason))
     assert told.code == reason.value
     assert told.found == "Modality is 'CT'."
     assert told.expected
@@ -115,13 +115,13 @@ def test_every_refusal_says_what_was_found_what_was_expected_and_what_to_do(reas
 
 
 def test_the_advice_of_the_message_comes_before_the_general_one():
-    told = words.trouble(errors.BadImage("The file is empty. Send a DICOM file.", Reason.EMPTY))
+    told = troubles.trouble(errors.BadImage("The file is empty. Send a DICOM file.", Reason.EMPTY))
     assert (told.found, told.action) == ("The file is empty.", "Send a DICOM file.")
 
 
 @pytest.mark.parametrize("kind", [k for k in errors.KerascopeError.__subclasses__() if not k.__name__.startswith("_")])
 def test_every_error_becomes_a_panel_with_something_to_do(kind):
-    told = words.trouble(kind("It is so."))
+    told = troubles.trouble(kind("It is so."))
     assert told.found == "It is so."
     assert told.action
     assert "It is so." in text(markup.trouble(told))
@@ -152,7 +152,7 @@ def test_a_label_without_an_operating_point_has_neither_tick_nor_zone():
 
 def test_what_comes_from_outside_is_escaped():
     nasty = "<img src=x onerror=alert(1)>"
-    told = words.trouble(errors.BadRequest(nasty))
+    told = troubles.trouble(errors.BadRequest(nasty))
     point = POINT.model_copy(update={"chosen_by": nasty})
     shown = card().model_copy(update={"intended_use": nasty, "not_for": nasty, "question": nasty, "licence": nasty})
     label = shown.labels[0].model_copy(update={"name": nasty, "operating_point": point})

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.hospital.peers import echo, free_port, program, until
+from tests.serving.hospital.peers import Orthanc, echo, free_port, until
 from tests.test_docs import DOCS, ROOT, blocks, commands
 
 # What the tutorial is run with here, so that it takes a minute; a reader waits a little longer for a better model.
@@ -29,12 +29,14 @@ class Reader:
     Attributes:
         folder: where everything happens.
         gateway: its address; the pages say localhost:50051.
+        orthanc_port: of Orthanc's HTTP; the pages say 8042.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        ports = [free_port() for _ in range(3)]
+        ports = [free_port() for _ in range(5)]
         self.gateway, self._model_port, self._node_port = f"localhost:{ports[0]}", ports[1], ports[2]
+        self._web_port, self.orthanc_port = ports[3:]
         self._services: list[subprocess.Popen[bytes]] = []
         self._environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -87,11 +89,11 @@ class Reader:
         for service in reversed(self._services):
             service.terminate()
         for service in reversed(self._services):
-            service.wait(timeout=30)
+            service.wait(timeout=120)
 
     def _mine(self, text: str) -> str:
         ports = {"localhost:50051": self.gateway, "localhost:8500": f"localhost:{self._model_port}"}
-        ports["11112"] = str(self._node_port)
+        ports |= {"11112": str(self._node_port), "8443": str(self._web_port), "8042": str(self.orthanc_port)}
         for theirs, ours in {**SMALLER, **ports}.items():
             text = text.replace(theirs, ours)
         return text
@@ -107,7 +109,7 @@ class Reader:
         if line.startswith("kerascope gateway"):
             self._wait()
         if line.startswith("kerascope dicom-node"):
-            until(lambda: echo(self._node_port), 60)
+            until(lambda: echo(self._node_port), 180)
 
     def _wait(self) -> None:
         from serving.client import Client
@@ -175,11 +177,16 @@ def test_results_are_filed_as_the_guide_says(reader):
 
 @pytest.mark.slow
 def test_a_pacs_is_connected_as_the_guide_says(reader):
-    program("echoscu")
-    reader.follow(DOCS / "how-to" / "connect-a-pacs.md")
+    orthanc = Orthanc(reader.folder / "orthanc", web=reader.orthanc_port)
+    try:
+        orthanc.store(reader.folder / "tutorial" / "unseen.dcm")
+        reader.follow(DOCS / "how-to" / "connect-a-pacs.md")
+    finally:
+        orthanc.stop()
     shown = "kerascope store show --store sqlite:///hospital.db"
-    until(lambda: ", 1 done" in reader.type(shown), 60)
+    until(lambda: ", 1 done" in reader.type(shown), 180)
     assert "unbroken" in reader.type("kerascope audit verify --audit audit.jsonl")
+    assert len(list((reader.folder / "tutorial" / "deidentified").iterdir())) == 1
 
 
 @pytest.mark.slow

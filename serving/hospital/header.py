@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import dataclass
 
-from pydicom import Dataset, dcmread
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom import Dataset
 
 from zoo.imaging.dicom import parsing  # keeps pydicom from warning of odd values, which it quotes
 from zoo.imaging.image import MAX_PIXELS
@@ -24,7 +22,6 @@ TAGS = (
     "SeriesDescription",
     "ProtocolName",
 )
-_META_BYTES = 1 << 12
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*")
 
 
@@ -58,9 +55,7 @@ def read(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Header:
     if data[128:132] != b"DICM":
         return Header()
     try:
-        if DeflatedExplicitVRLittleEndian.encode() in data[:_META_BYTES]:  # pydicom would inflate it without bound
-            return of(parsing.parse(data, max_pixels), DeflatedExplicitVRLittleEndian)
-        dataset = dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(TAGS))
+        dataset = parsing.header(data, TAGS, max_pixels)
         return of(dataset, _text(dataset.file_meta, "TransferSyntaxUID"))
     except Exception:  # pydicom raises a dozen kinds; whoever reads the pixels says what is wrong with the file
         return Header()

@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from tests.zoo.imaging.test_dicom import as_bytes, dataset
 from zoo import errors
 from zoo.errors import Reason
 from zoo.imaging import dicom
+from zoo.imaging.dicom import parsing
 from zoo.imaging.image import MAX_PIXELS, read
 
 needs_dcmtk = pytest.mark.skipif(shutil.which("dcmcjpeg") is None, reason="dcmtk is not installed")
@@ -180,10 +182,15 @@ def resident_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+@cache
+def bomb() -> bytes:
+    """A megabyte that inflates to 1500."""
+    packing = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    zeros = bytes(1 << 20)
+    return b"".join(packing.compress(zeros) for _ in range(1500)) + packing.flush()
+
+
 def test_a_deflate_bomb_is_refused_before_it_is_inflated():
-    packing = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
-    zeros = b"\0" * (1 << 20)
-    bomb = b"".join(packing.compress(zeros) for _ in range(1500)) + packing.flush()
     head = as_bytes(dataset(slopes()))
     meta = head[: 144 + struct.unpack("<L", head[140:144])[0]]
     little, deflated = b"1.2.840.10008.1.2.1\0", DeflatedExplicitVRLittleEndian.encode()
@@ -192,9 +199,42 @@ def test_a_deflate_bomb_is_refused_before_it_is_inflated():
     meta = shorter[:140] + struct.pack("<L", len(shorter) - 144) + shorter[144:]
     before = resident_mib()
     with pytest.raises(errors.BadImage, match=r"deflated data set holds more than") as caught:
-        read(meta + bomb, max_pixels=1 << 20)
+        read(meta + bomb(), max_pixels=1 << 20)
     assert caught.value.reason is Reason.TOO_LARGE
     assert resident_mib() - before < 300
+
+
+def meta_element(tag: int, vr: bytes, value: bytes) -> bytes:
+    """An element of group 2 in Explicit VR Little Endian, or Implicit where `vr` is empty (PS3.5 section 7.1)."""
+    if not vr:
+        return struct.pack("<HHL", 2, tag, len(value)) + value
+    length = struct.pack("<HL", 0, len(value)) if vr == b"OB" else struct.pack("<H", len(value))
+    return struct.pack("<HH2s", 2, tag, vr) + length + value
+
+
+DEFLATED = DeflatedExplicitVRLittleEndian.encode()
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        meta_element(0x0010, b"UI", DEFLATED),
+        meta_element(0x0001, b"OB", bytes(1 << 17)) + meta_element(0x0010, b"UI", DEFLATED),  # far from the beginning
+        meta_element(0x0010, b"UI", b"1.2.840.10008.1.2.1\0") + meta_element(0x0010, b"UI", DEFLATED),  # said twice
+        meta_element(0x0010, b"", DEFLATED),  # in another encoding, which pydicom reads all the same
+        meta_element(0x0001, b"", bytes(2)) + meta_element(0x0010, b"", DEFLATED),
+    ],
+)
+@pytest.mark.parametrize("look", [lambda data: read(data, max_pixels=1 << 20), lambda data: bounded_header(data)])
+def test_no_way_of_saying_that_a_file_is_deflated_gets_it_inflated_without_bound(meta, look):
+    before = resident_mib()
+    with pytest.raises(errors.BadImage):
+        look(bytes(128) + b"DICM" + meta + bomb())
+    assert resident_mib() - before < 300
+
+
+def bounded_header(data: bytes) -> pydicom.Dataset:
+    return parsing.header(data, ["Modality"], 1 << 20)
 
 
 def test_an_rle_bomb_takes_no_more_than_its_picture():

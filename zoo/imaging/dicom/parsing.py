@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Sequence
 
 from pydicom import Dataset, FileMetaDataset, dcmread
-from pydicom.filereader import read_dataset
-from pydicom.tag import BaseTag, Tag
+from pydicom.filereader import _read_file_meta_info, read_dataset
+from pydicom.tag import Tag
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from zoo import errors
@@ -26,7 +27,6 @@ USED = (
     *("ShutterShape", "ShutterPresentationValue", "CollimatorShape"),
 )
 _USED_TAGS = frozenset(Tag(keyword) for keyword in USED)
-_META_BYTES = 1 << 16
 _BESIDES_PIXELS = 16 << 20
 
 
@@ -42,10 +42,7 @@ def parse(data: bytes, max_pixels: int) -> Dataset:
         BadImage: it cannot be parsed, or inflates to more than six bytes for each of `max_pixels`.
     """
     try:
-        meta = _file_meta(data)
-        deflated = str(meta.get("TransferSyntaxUID", "")) == DeflatedExplicitVRLittleEndian
-        limit = 6 * max_pixels + _BESIDES_PIXELS
-        dataset = _inflated(data, meta, limit) if deflated else dcmread(io.BytesIO(data))
+        dataset = _inflated(data, max_pixels) or dcmread(io.BytesIO(data))
         for tag in dataset.keys() & _USED_TAGS:  # pydicom converts a value when it is first looked at
             dataset[tag]
         return dataset
@@ -55,20 +52,40 @@ def parse(data: bytes, max_pixels: int) -> Dataset:
         raise damaged("its data set cannot be parsed (PS3.5 section 7)") from None
 
 
-def _file_meta(data: bytes) -> Dataset:
-    """Group 2, which is always Explicit VR Little Endian (PS3.10 section 7.1)."""
+def header(data: bytes, keywords: Sequence[str], max_pixels: int) -> Dataset:
+    """Some elements of a PS3.10 file, and the transfer syntax in its File Meta Information; no pixels are read.
 
-    def past(tag: BaseTag, vr: str | None, length: int) -> bool:
-        return tag.group != 2
+    Raises:
+        BadImage: as `parse`.
+    """
+    try:
+        dataset = _inflated(data, max_pixels)
+        if dataset is None:
+            return dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(keywords))
+        chosen = Dataset({tag: dataset[tag] for tag in map(Tag, keywords) if tag in dataset})
+        chosen.file_meta = FileMetaDataset()
+        chosen.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian  # as the file has it
+        return chosen
+    except errors.BadImage:
+        raise
+    except Exception:
+        raise damaged("its data set cannot be parsed (PS3.5 section 7)") from None
 
-    return read_dataset(io.BytesIO(data[132:_META_BYTES]), False, True, stop_when=past)
 
+def _inflated(data: bytes, max_pixels: int) -> Dataset | None:
+    """A deflated data set, inflated here because pydicom would inflate it without bound; None for any other.
 
-def _inflated(data: bytes, meta: Dataset, limit: int) -> Dataset:
-    """A deflated data set, inflated here because pydicom would inflate it without bound."""
-    start = 144 + int(meta.FileMetaInformationGroupLength)  # preamble, prefix, and the length itself
+    What is deflated is decided by pydicom's own reading of group 2 (PS3.10 section 7.1), so that no file can look plain
+    here and deflated there.
+    """
+    file = io.BytesIO(data)
+    file.seek(132)
+    meta = _read_file_meta_info(file)
+    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        return None
+    limit = 6 * max_pixels + _BESIDES_PIXELS
     inflating = zlib.decompressobj(-zlib.MAX_WBITS)
-    plain = inflating.decompress(data[start:], limit)
+    plain = inflating.decompress(file.read(), limit)
     if inflating.unconsumed_tail:
         raise errors.BadImage(
             f"The deflated data set holds more than {limit >> 20} MiB; no picture that is read here needs as much. "

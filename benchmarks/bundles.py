@@ -13,12 +13,14 @@ from zoo.models.classifier import build, evidence_layer
 from zoo.tasks import PHANTOM_CHEST
 
 
-def bundle(backbone: str, registry: Path, *, size: int = 224) -> Bundle:
+def bundle(
+    backbone: str, registry: Path, *, size: int = 224, modalities: tuple[str, ...] = PHANTOM_CHEST.modalities
+) -> Bundle:
     """The bundle of an untrained `backbone`, made at the first call."""
     name = f"bench-{backbone}"
     if Registry(registry).versions(name):
         return Registry(registry).bundle(name)
-    spec = InputSpec(height=size, width=size, channels=1, modalities=PHANTOM_CHEST.modalities)
+    spec = InputSpec(height=size, width=size, channels=1, modalities=modalities)
     model = build(backbone=backbone, labels=len(PHANTOM_CHEST.labels), spec=spec)
     _, rows, columns, maps = model.get_layer(evidence_layer(model)).output.shape
     card = ModelCard(

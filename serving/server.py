@@ -141,6 +141,9 @@ class Gateway:
             options=(
                 ("grpc.max_receive_message_length", settings.max_image_bytes + HEADROOM_BYTES),
                 ("grpc.max_send_message_length", -1),
+                # Of a call that waits the sender keeps all but 1 MiB; gRPC's own guess would let in whole images.
+                ("grpc.http2.bdp_probe", 0),
+                ("grpc.http2.lookahead_bytes", 1 << 20),
                 ("grpc.so_reuseport", 0),  # a taken port is an error, not shared in silence
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
             ),

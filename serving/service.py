@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +54,8 @@ class Service:
         self._settings = settings
         self._gateway_version = _version()
         self._hashing = ThreadPoolExecutor(max_workers=2, thread_name_prefix="sha256")
+        # A picture being read takes several times its file's size; more at once than there are cores wins nothing.
+        self._reading = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
 
     def models(self) -> list[ModelSummary]:
         """Every version of every verified model, and whether the model server answers for it now."""
@@ -192,6 +196,10 @@ class Service:
         return self._catalogue.bundle(name)
 
     def _prepare(self, data: bytes, card: ModelCard) -> _Prepared:
+        with self._reading:
+            return self._read(data, card)
+
+    def _read(self, data: bytes, card: ModelCard) -> _Prepared:
         begun = time.perf_counter()
         limits = self._settings
         image = read(data, max_bytes=limits.max_image_bytes, max_pixels=limits.max_image_pixels)

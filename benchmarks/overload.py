@@ -1,0 +1,109 @@
+"""More than a gateway takes on: `python -m benchmarks.overload [clients] [seconds]`; 64 clients for 30 s unless told.
+
+Each client sends a DICOM file of 2048 x 2048 pixels of 12 bits, uncompressed, and another one as soon as it has its
+answer; one that is turned away waits half a second. Prints how long those answered waited, how long those turned away,
+and the gateway's memory. Ends with 1 where a call failed otherwise, where the slowest hundredth of the answers took
+longer than the gateway's deadline, or where turning away took longer than a second at the median.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+from pydicom import Dataset, FileMetaDataset
+from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from benchmarks.bundles import bundle
+from benchmarks.watched import Memory, watched
+from serving.client import Client
+from serving.settings import Settings
+from zoo import errors
+
+REGISTRY = Path(__file__).parents[1] / "build" / "bench" / "registry"
+SIDE, BACKBONE = 2048, "mobilenetv2"
+PAUSE_S, AT_ONCE_S = 0.5, 1.0
+ANSWERED, TURNED_AWAY = "answered", "TooManyRequests"
+Times = dict[str, list[float]]
+
+
+def radiograph() -> bytes:
+    """2048 x 2048 pixels of 12 bits: smooth noise, 8 MiB."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 4096, (33, 33)).astype(np.float64)
+    at = np.linspace(0, 32, SIDE)
+    rows = np.stack([np.interp(at, np.arange(33), line) for line in coarse])
+    pixels = np.stack([np.interp(at, np.arange(33), column) for column in rows.T], axis=1).astype(np.uint16)
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = ComputedRadiographyImageStorage
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = generate_uid()
+    ds.Modality, (ds.Rows, ds.Columns) = "CR", pixels.shape
+    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PixelRepresentation = 1, "MONOCHROME2", 0
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
+    ds.WindowCenter, ds.WindowWidth = 2048, 4096
+    ds.PixelData = pixels.tobytes()
+    buffer = io.BytesIO()
+    ds.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def load(address: str, model: str, data: bytes, clients: int, seconds: float) -> Times:
+    """How long each call took, by what became of it."""
+    times: Times = defaultdict(list)
+    end = time.monotonic() + seconds
+
+    def client() -> None:
+        with Client(address, timeout_s=120, connect_timeout_s=60) as asking:
+            while time.monotonic() < end:
+                began, outcome = time.perf_counter(), ANSWERED
+                try:
+                    asking.analyze(data, model=model)
+                except errors.KerascopeError as error:
+                    outcome = type(error).__name__
+                times[outcome].append(time.perf_counter() - began)
+                if outcome != ANSWERED:
+                    time.sleep(PAUSE_S)
+
+    threads = [threading.Thread(target=client) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return times
+
+
+def main(clients: int, seconds: float) -> int:
+    """Measures and prints."""
+    made, data = bundle(BACKBONE, REGISTRY), radiograph()
+    with watched(made, REGISTRY) as (address, memory):
+        load(address, made.name, data, 1, 2.0)  # threads, codecs and buffers are there
+        alone = memory.peak_mib
+        memory.reset()
+        times = load(address, made.name, data, clients, seconds)
+        return _report(times, memory, alone, seconds)
+
+
+def _report(times: Times, memory: Memory, alone: float, seconds: float) -> int:
+    for outcome, took in sorted(times.items()):
+        p50, p99 = (1e3 * float(np.percentile(took, percent, method="inverted_cdf")) for percent in (50, 99))
+        print(f"{outcome:16} {len(took):6d} calls, p50 {p50:8.1f} ms, p99 {p99:8.1f} ms, max {1e3 * max(took):8.1f} ms")
+    print(f"{len(times[ANSWERED]) / seconds:.1f} answers a second")
+    print(f"gateway: {alone:.0f} MiB at most with one client, {memory.peak_mib:.0f} MiB with all of them")
+    failed = Counter({outcome: len(took) for outcome, took in times.items()}) - Counter(
+        {ANSWERED: 1 << 30, TURNED_AWAY: 1 << 30}
+    )
+    late = np.percentile(times[ANSWERED] or [np.inf], 99, method="inverted_cdf") > Settings().request_timeout_s
+    slow = bool(times[TURNED_AWAY]) and np.median(times[TURNED_AWAY]) > AT_ONCE_S
+    return int(bool(failed) or bool(late) or slow)
+
+
+if __name__ == "__main__":
+    given = [float(word) for word in sys.argv[1:]]
+    sys.exit(main(int(given[0]) if given else 64, given[1] if len(given) > 1 else 30.0))

@@ -24,7 +24,7 @@ def how(card: ModelCard) -> str:
 
 def _page(sections: Iterator[tuple[str, str]]) -> str:
     """Sections without content are left out."""
-    body = "".join(f"<h3>{escape(title)}</h3>{content}" for title, content in sections if content)
+    body = "".join(f"<h2>{escape(title)}</h2>{content}" for title, content in sections if content)
     return f'<div class="ks-card">{body}</div>'
 
 

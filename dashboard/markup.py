@@ -39,7 +39,7 @@ def terms() -> str:
         _("Files stay in this session and go to the gateway named on the left, which may keep its answers."),
     ]
     items = "".join(f"<li>{escape(point)}</li>" for point in points)
-    return f'<div class="ks-welcome ks-terms"><h3>{escape(_("Before you begin"))}</h3><ul>{items}</ul></div>'
+    return f'<div class="ks-welcome ks-terms"><h2>{escape(_("Before you begin"))}</h2><ul>{items}</ul></div>'
 
 
 def door(*, expired: bool) -> str:
@@ -49,7 +49,7 @@ def door(*, expired: bool) -> str:
         if expired
         else _("This dashboard is for people it knows.")
     )
-    return f'<div class="ks-welcome ks-terms"><h3>{escape(_("Log in"))}</h3><p>{escape(told)}</p></div>'
+    return f'<div class="ks-welcome ks-terms"><h2>{escape(_("Log in"))}</h2><p>{escape(told)}</p></div>'
 
 
 def who(name: str, roles: Sequence[str]) -> str:
@@ -196,7 +196,7 @@ def trouble(told: troubles.Trouble) -> str:
         (_("What to do"), told.action),
     ]
     return (
-        f'<div class="ks-trouble" role="alert"><h3>{escape(told.title)}</h3>{definitions(facts)}'
+        f'<div class="ks-trouble" role="alert"><h2>{escape(told.title)}</h2>{definitions(facts)}'
         f'<p class="ks-code">{escape(told.code)}</p></div>'
     )
 
@@ -210,7 +210,7 @@ def welcome(*, samples: bool) -> str:
         _("Read the findings, look at where the evidence for each lies, and answer back."),
     ]
     items = "".join(f"<li>{escape(step)}</li>" for step in steps)
-    return f'<div class="ks-welcome"><h3>{_("How to begin")}</h3><ol>{items}</ol></div>'
+    return f'<div class="ks-welcome"><h2>{_("How to begin")}</h2><ol>{items}</ol></div>'
 
 
 def state(text: str, *, ready: bool) -> str:

@@ -163,7 +163,7 @@ def trend(past: Sequence[tuple[str, Finding]], card: ModelCard) -> None:
     now = past[-1][1]
     point, name = now.operating_point, words.spoken(now.label).lower()
     heading = _("{finding} over time").format(finding=words.spoken(now.label))
-    st.html(f'<div class="ks-card"><h3>{escape(heading)}</h3></div>')
+    st.html(f'<div class="ks-card"><h2>{escape(heading)}</h2></div>')
     rows = [{"study": when, "value": round(finding.probability, 4)} for when, finding in past]
     low, high = point.not_sure if point else (0.0, 0.0)
     title = _("Probability of {finding} in each study of this patient").format(finding=name)

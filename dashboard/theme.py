@@ -27,7 +27,7 @@ THEME = {
     "light.borderColor": "#d4dce1",
     "light.sidebar.backgroundColor": "#f2f5f7",
     "light.sidebar.secondaryBackgroundColor": "#ffffff",
-    "dark.primaryColor": "#3a9db8",
+    "dark.primaryColor": "#4fb3cf",
     "dark.backgroundColor": "#10161b",
     "dark.secondaryBackgroundColor": "#19222a",
     "dark.textColor": "#e4ebef",

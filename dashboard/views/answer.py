@@ -128,7 +128,7 @@ def _told(study: Study, analysis: Analysis) -> None:
     ]
     head = [_("Finding"), _("Said"), _("By"), _("Comment")]
     st.html(
-        f'<div class="ks-card"><h3>{escape(_("Said so far"))}</h3>{markup.table(_("Said so far"), head, rows)}</div>'
+        f'<div class="ks-card"><h2>{escape(_("Said so far"))}</h2>{markup.table(_("Said so far"), head, rows)}</div>'
     )
     if not kept:
         told = _("This gateway keeps no answers (it has no store): they live in this session and in what you export.")
@@ -136,7 +136,7 @@ def _told(study: Study, analysis: Analysis) -> None:
 
 
 def _files(study: Study, analysis: Analysis, card: ModelCard) -> None:
-    st.html(f'<div class="ks-card"><h3>{escape(_("Take the report away"))}</h3></div>')
+    st.html(f'<div class="ks-card"><h2>{escape(_("Take the report away"))}</h2></div>')
     held = export.Report(study=study, analysis=analysis, card=card, reviews=tuple(reviews(study, analysis)[0]))
     offers: list[tuple[str, str, str, Callable[[], bytes], str]] = [
         ("PDF", "pdf", "application/pdf", held.pdf, export.lacking(dicom=False, study=study)),

@@ -97,7 +97,7 @@ def _why_not(study: Study, analysis: Analysis, finding: Finding) -> None:
     """
     others = sorted((f for f in analysis.findings if f is not finding), key=lambda f: -f.probability)
     name = words.spoken(finding.label).lower()
-    st.html(f'<div class="ks-card"><h3>{escape(_("Why this and not that"))}</h3></div>')
+    st.html(f'<div class="ks-card"><h2>{escape(_("Why this and not that"))}</h2></div>')
     label = st.selectbox(
         _("Why {finding} and not").format(finding=name),
         [other.label for other in others],
@@ -120,7 +120,7 @@ def _why_not(study: Study, analysis: Analysis, finding: Finding) -> None:
 
 def _similar(analysis: Analysis, finding: Finding, card: ModelCard) -> None:
     """The pictures that the model's features find most alike: of its test set, and of the gateway's own answers."""
-    st.html(f'<div class="ks-card"><h3>{escape(_("Similar cases"))}</h3></div>')
+    st.html(f'<div class="ks-card"><h2>{escape(_("Similar cases"))}</h2></div>')
     key = f"similar-{analysis.provenance.analysis_id}"
     if st.button(_("Find similar cases"), key="find-similar"):
         asked = analysis.provenance.analysis_id

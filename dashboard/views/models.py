@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import card as cards
 from dashboard import cases, charts, gateway, markup, panels, session, words
@@ -29,16 +30,23 @@ def page() -> None:
     first, second = st.columns(2, gap="medium")
     chosen = first.selectbox(_("Model"), every, index=_asked(every), format_func=_named, key="card-of")
     others = [model for model in every if model.name == chosen.name and model.version != chosen.version]
-    before = second.selectbox(
+    before = _since(second, chosen, others)
+    _shown(chosen, before)
+
+
+def _since(place: DeltaGenerator, chosen: ModelSummary, others: list[ModelSummary]) -> ModelSummary | None:
+    """The version to compare with, where there is one."""
+    if not others:
+        return None
+    before: ModelSummary | None = place.selectbox(
         _("What changed since"),
         others,
         index=None,
         format_func=_named,
         key=f"since-{chosen.name}-{chosen.version}",
-        placeholder=_("Choose a version") if others else _("There is no other version"),
-        disabled=not others,
+        placeholder=_("Choose a version"),
     )
-    _shown(chosen, before)
+    return before
 
 
 def _asked(every: list[ModelSummary]) -> int:
@@ -95,7 +103,7 @@ def _curves(card: ModelCard) -> None:
     for place, (title, made, axes, diagonal) in zip(st.columns(3, gap="medium"), drawn, strict=True):
         found = {name: curve for name, column in names.items() if (curve := made(reference, column)) is not None}
         with place:
-            st.html(f'<div class="ks-card"><h3>{escape(title)}</h3></div>')
+            st.html(f'<div class="ks-card"><h2>{escape(title)}</h2></div>')
             panels.chart(charts.curves(title, found, axes, diagonal=diagonal, dots=made is cases.reliability))
     told = _("Of {count} of the {all} pictures of the test set.").format(count=len(reference), all=reference.of)
     st.html(f'<p class="ks-soft">{escape(told)}</p>')
@@ -112,4 +120,4 @@ def _changes(old: ModelCard, new: ModelCard) -> None:
         _("Version {version}").format(version=old.version),
         _("Version {version}").format(version=new.version),
     ]
-    st.html(f'<div class="ks-card"><h3>{escape(title)}</h3>{markup.table(title, head, changed)}</div>')
+    st.html(f'<div class="ks-card"><h2>{escape(title)}</h2>{markup.table(title, head, changed)}</div>')

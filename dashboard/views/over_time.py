@@ -117,4 +117,4 @@ def _said(periods: list[drift.Period], label: str) -> None:
 
 
 def _titled(heading: str, text: str) -> None:
-    st.html(f'<div class="ks-card"><h3>{escape(heading)}</h3><p class="ks-soft">{escape(text)}</p></div>')
+    st.html(f'<div class="ks-card"><h2>{escape(heading)}</h2><p class="ks-soft">{escape(text)}</p></div>')

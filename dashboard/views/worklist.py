@@ -141,7 +141,7 @@ def _stored() -> None:
     if stored is None:
         return
     told = _("The gateway keeps answers, not pictures: upload the picture to see it with its evidence.")
-    st.html(f'<div class="ks-card"><h3>{escape(_("Stored answer"))}</h3><p class="ks-soft">{escape(told)}</p></div>')
+    st.html(f'<div class="ks-card"><h2>{escape(_("Stored answer"))}</h2><p class="ks-soft">{escape(told)}</p></div>')
     if stored.analysis is None:
         st.html(markup.trouble(troubles.refused(stored.reason, stored.detail)))
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,6 @@ QUIET = [
     "--disable-sync",
 ]
 PATIENCE_MS = 60_000  # two busy cores
-STREAMLITS_OWN = re.compile("data-testid=|stApp|st-emotion|react-aria|base-input")  # not ours to mend
 
 
 def free_port() -> int:
@@ -84,3 +82,12 @@ def colour(page: Page, x: float = 0.5, y: float = 0.5) -> list[int]:
 def picture_of(page: Page) -> list[int]:
     """The sum of red, green and blue at each of 8 x 8 places of the canvas."""
     return [sum(colour(page, (i + 0.5) / 8, (j + 0.5) / 8)) for i in range(8) for j in range(8)]
+
+
+def settled(page: Page) -> None:
+    """Waits until Streamlit has drawn all of it: nothing runs, nothing is stale and faded."""
+    page.locator('[data-testid="stStatusWidget"]').wait_for(state="hidden")
+    page.wait_for_function(
+        "() => document.querySelector('[data-stale=true]') === null && document.getAnimations().every("
+        "a => a.playState !== 'running' || a.effect.getTiming().iterations === Infinity)"
+    )

@@ -32,6 +32,8 @@ LIGHT = [
     "serving.predict",
     "serving.predict_many",
     "serving.hospital.node",
+    "serving.hospital.pull",
+    "serving.hospital.deidentify",
     "serving.store.store",
     "serving.hospital.report",
     "serving.hospital.results.filing",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -117,6 +119,21 @@ def test_requests_that_store_nothing_say_why(start_node):
     assert posted(url, data, data).status_code == 200
     assert posted(url, *[data] * 4).status_code == 413
     assert requests.get(url + "/studies", timeout=60).status_code == 405
+
+
+def test_an_instance_that_is_too_long_is_named_and_not_kept(start_node, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("serving.hospital.web.MAX_BYTES", 4096)
+    started = start_node(web=OPEN)
+    response = posted(started.web, dicom(scene(), StudyInstanceUID="1.2.3", SOPInstanceUID="1.2.3.1"))
+    assert (response.status_code, reasons(response)) == (409, {"1.2.3.1": 0x0110})
+    assert list(started.store.spool.digests()) == []
+
+
+def test_one_sender_too_many_is_told_to_come_again(start_node):
+    url, data = start_node(web=OPEN, associations=1).web, dicom(scene(), StudyInstanceUID="1.2.3")
+    with socket.create_connection(("localhost", urlsplit(url).port)):
+        until(lambda: posted(url, data).status_code == 503, 60)
+    until(lambda: posted(url, data).status_code == 200, 60)
 
 
 def test_a_body_of_unsaid_length_is_cut_off_at_the_limit(start_node):

@@ -8,6 +8,7 @@ from typing import Any
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
 
+from serving.hospital.bounds import Bounds
 from serving.hospital.config import NodeConfig
 from serving.hospital.intake import NOT_UNDERSTOOD, Intake
 from serving.hospital.network import image_classes, server_context, transfer_syntaxes
@@ -38,7 +39,11 @@ class Receiver:
                 (config.host, config.port),
                 block=False,
                 ssl_context=server_context(config.tls) if config.tls else None,
-                evt_handlers=[(evt.EVT_C_STORE, self._on_store), (evt.EVT_REJECTED, self._on_rejected)],
+                evt_handlers=[
+                    (evt.EVT_C_STORE, self._on_store),
+                    (evt.EVT_REJECTED, self._on_rejected),
+                    *Bounds().handlers(),
+                ],
             )
         except OSError as error:
             raise errors.BadConfig(

@@ -13,6 +13,7 @@ from PIL import ImageOps
 
 from zoo import errors
 from zoo.errors import Reason
+from zoo.imaging import jpeg
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -117,7 +118,22 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise errors.BadImage(f"The picture has {width} x {height} pixels: it is empty.", Reason.EMPTY)
 
 
+def check_scans(data: bytes) -> None:
+    """Refuses a JPEG that is more work than a picture is.
+
+    Raises:
+        BadImage: more scans than anybody draws a picture in.
+    """
+    if data.startswith(b"\xff\xd8") and jpeg.is_drawn_too_often(data):
+        raise errors.BadImage(
+            f"The JPEG has more than {jpeg.MOST_SCANS} scans, or segments without end; programs write about ten. "
+            "Save it again as an ordinary JPEG.",
+            Reason.TOO_LARGE,
+        )
+
+
 def _read_picture(data: bytes, max_pixels: int) -> Image:
+    check_scans(data)
     try:
         # `formats` keeps Pillow's other readers, and their bugs, away from what strangers send.
         with Pillow.open(io.BytesIO(data), formats=("PNG", "JPEG")) as picture:

@@ -22,6 +22,7 @@ from zoo import errors
 from zoo.errors import Reason
 from zoo.imaging.dicom import apart, codestream
 from zoo.imaging.dicom.parsing import COLOUR, damaged, number
+from zoo.imaging.image import check_scans
 
 Stored = npt.NDArray[np.generic]
 
@@ -110,4 +111,5 @@ def _frame(dataset: Dataset, frame: int) -> bytes:
     found = codestream.header(encoded)
     if found is None or (found.width, found.height) != (number(dataset, "Columns"), number(dataset, "Rows")):
         raise damaged("its compressed frame is not of Rows x Columns pixels (PS3.5 section 8.2)")
+    check_scans(encoded)
     return encoded

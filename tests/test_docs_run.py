@@ -167,6 +167,17 @@ def test_sending_dicom_works_as_the_guide_says(reader):
 
 
 @pytest.mark.slow
+def test_many_images_are_sent_as_the_guide_says(reader):
+    page = DOCS / "how-to" / "send-many-images.md"
+    reader.follow(page)
+    files = list((reader.folder / "tutorial" / "data" / "images").iterdir())
+    assert len((reader.folder / "tutorial" / "answers.jsonl").read_text().splitlines()) == 1 + len(files)
+    streamed, study = (reader.python(block.text) for block in blocks(page) if block.language == "python")
+    assert len(streamed.splitlines()) == len(files)
+    assert "Research use only" in study
+
+
+@pytest.mark.slow
 def test_results_are_filed_as_the_guide_says(reader):
     page = DOCS / "how-to" / "results-in-a-pacs.md"
     reader.follow(page)

@@ -10,14 +10,15 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 
 from dashboard.i18n import _
 from dashboard.studies import Scan, Study
 from dashboard.viewer import orientation
 from zoo import errors
 from zoo.errors import Reason
-from zoo.imaging.image import MAX_BYTES
+from zoo.imaging.dicom import parsing
+from zoo.imaging.image import MAX_BYTES, MAX_PIXELS
 
 SALT = secrets.token_bytes(16)  # of this process; patients are told apart by it and not named
 MOST_FILES = 1000
@@ -159,6 +160,6 @@ def _header(data: bytes) -> Dataset | None:
     if data[128:132] != b"DICM":
         return None
     try:
-        return dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(TAGS))
-    except Exception:  # pydicom raises a dozen kinds; the picture's own reader says what is wrong
+        return parsing.header(data, TAGS, MAX_PIXELS)
+    except errors.BadImage:  # the picture's own reader says what is wrong
         return None

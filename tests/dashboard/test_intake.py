@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import resource
 import zipfile
+import zlib
 
 import pytest
 
@@ -83,3 +85,12 @@ def test_an_archive_that_unpacks_to_too_much_is_refused_while_it_is_unpacked(mon
 def test_a_file_that_is_no_picture_is_told_beside_the_others():
     studies = intake.studies([archive(png(), b"%PDF-1.7")])
     assert [isinstance(study.scan.picture, Image) for study in studies] == [True, False]
+
+
+def test_a_file_that_inflates_without_end_is_not_inflated_for_its_header():
+    packing = zlib.compressobj(1, wbits=-zlib.MAX_WBITS)
+    bomb = b"".join(packing.compress(bytes(1 << 20)) for _ in range(1000)) + packing.flush()
+    syntax = b"\x02\x00\x10\x00UI\x16\x001.2.840.10008.1.2.1.99"  # deflated (PS3.5 section A.5)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    assert intake.scan(bytes(128) + b"DICM" + syntax + bomb).study_uid == ""
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10) - before < 100

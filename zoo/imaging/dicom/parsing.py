@@ -28,6 +28,7 @@ USED = (
 )
 _USED_TAGS = frozenset(Tag(keyword) for keyword in USED)
 _BESIDES_PIXELS = 16 << 20
+_PIECE = 1 << 18
 
 
 def damaged(what: str) -> errors.BadImage:
@@ -83,19 +84,31 @@ def _inflated(data: bytes, max_pixels: int) -> Dataset | None:
     meta = _read_file_meta_info(file)
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         return None
-    limit = 6 * max_pixels + _BESIDES_PIXELS
-    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
-    plain = inflating.decompress(file.read(), limit)
-    if inflating.unconsumed_tail:
+    limit, packed = 6 * max_pixels + _BESIDES_PIXELS, file.read()
+    if _inflates_beyond(packed, limit):
         raise errors.BadImage(
             f"The deflated data set holds more than {limit >> 20} MiB; no picture that is read here needs as much. "
             "Send one image, uncompressed.",
             Reason.TOO_LARGE,
         )
+    plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed)
     dataset = read_dataset(io.BytesIO(plain), False, True)
     dataset.file_meta = FileMetaDataset(meta)
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return dataset
+
+
+def _inflates_beyond(packed: bytes, limit: int) -> bool:
+    """Whether there is more than that in it; counted piece by piece, and no piece is kept."""
+    inflating, length = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    for start in range(0, len(packed), _PIECE):
+        piece = packed[start : start + _PIECE]
+        while piece and not inflating.eof:
+            length += len(inflating.decompress(piece, _PIECE))
+            if length > limit:
+                return True
+            piece = inflating.unconsumed_tail
+    return False
 
 
 def check(dataset: Dataset, max_pixels: int, frame: int | None) -> int:

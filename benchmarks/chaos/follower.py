@@ -6,7 +6,8 @@ import threading
 import time
 from collections import defaultdict
 
-from benchmarks.chaos.pictures import study_of
+from benchmarks.chaos import pictures
+from benchmarks.chaos.parts import until
 from serving.records import StoredAnalysis
 from serving.store.store import Store
 from zoo import errors
@@ -28,8 +29,17 @@ class Follower:
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
-    def wait_for(self, instance_uids: list[str], timeout_s: float) -> float:
-        """Seconds until each of these images has an answer.
+    def wait_for_one(self, series: int, timeout_s: float) -> None:
+        """Returns once there is one more answer about an image of this series.
+
+        Raises:
+            TimeoutError: there is none in time.
+        """
+        before = self._number(series)
+        until(lambda: self._number(series) > before, "one more image is analysed", timeout_s)
+
+    def wait_for(self, instance_uids: list[str], timeout_s: float) -> None:
+        """Returns once each of these images has an answer.
 
         Raises:
             TimeoutError: not all have one in time; it names those that lack it, and says what the queue has.
@@ -39,15 +49,17 @@ class Follower:
             if self._broken is not None:
                 raise self._broken
             if time.monotonic() - began > timeout_s:
-                states = {uid: self._store.worklist.study(study_of(uid)).items for uid in missing[:3]}
+                states = {uid: self._store.worklist.study(pictures.study_of(uid)).items for uid in missing[:3]}
                 raise TimeoutError(f"{len(missing)} images taken are not analysed after {timeout_s:.0f} s: {states}")
             time.sleep(0.05)
-        return time.monotonic() - began
 
     def stop(self) -> None:
         """Reads no more."""
         self._stopping.set()
         self._thread.join(30)
+
+    def _number(self, series: int) -> int:
+        return sum(uid.startswith(pictures.uid(series, "")) for uid in list(self.answers))
 
     def _follow(self) -> None:
         try:

@@ -97,11 +97,9 @@ class Load:
         self._given_up.set()
         self._client.close()
 
-    def image(self) -> str:
-        """One more image, sent now; its identifier once the node has it."""
-        instance_uid = pictures.uid(SENT, next(self._numbers[SENT]))
-        self._send(instance_uid)
-        return instance_uid
+    def image(self) -> None:
+        """One more image, sent now; returns when the node has it."""
+        self._send(pictures.uid(SENT, next(self._numbers[SENT])))
 
     def question(self) -> None:
         """One more question, asked now; returns when it is answered."""

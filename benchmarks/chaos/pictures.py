@@ -15,8 +15,11 @@ PICTURES = 4
 SIDE = 128
 
 
-def uid(series: int, number: int) -> str:
-    """The SOP Instance UID of one image; 2.25 is the root of UIDs that need no register (PS3.5 section B.2)."""
+def uid(series: int, number: int | str) -> str:
+    """The SOP Instance UID of one image, or what those of a series begin with where `number` is empty.
+
+    2.25 is the root of UIDs that need no register (PS3.5 section B.2).
+    """
     return f"2.25.{series}.{number}"
 
 

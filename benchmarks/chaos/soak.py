@@ -14,7 +14,7 @@ from benchmarks.chaos import troubles
 from benchmarks.chaos.checks import faults
 from benchmarks.chaos.follower import Follower
 from benchmarks.chaos.house import House
-from benchmarks.chaos.load import Load, Told, ask
+from benchmarks.chaos.load import SENT, Load, Told, ask
 from benchmarks.chaos.parts import WAIT_S
 from benchmarks.chaos.pictures import PICTURES, uid
 from benchmarks.postgresql import Cluster
@@ -33,9 +33,9 @@ class Recovered:
 
     Attributes:
         trouble: which.
-        recovery_s: from the part's return until a question asked then was answered, and an image sent then was taken
-            and analysed.
-        backlog_s: from the part's return until every image that had been taken before was analysed.
+        recovery_s: from the part's return until a question asked then was answered, an image sent then was taken, and
+            one of those that waited was analysed: the work goes on, the oldest first.
+        backlog_s: from the part's return until every image that had been taken before it was analysed.
         turned_away: images and questions that had to be brought again meanwhile.
     """
 
@@ -142,20 +142,13 @@ def _all_troubles(
 def _measured(load: Load, follower: Follower) -> tuple[float, float]:
     """Seconds until work goes on, and until what waited is done."""
     returned, before = time.monotonic(), list(load.told.sent)
-
-    def sent_and_analysed() -> float:
-        follower.wait_for([load.image()], WAIT_S)
-        return time.monotonic() - returned
-
-    def answered() -> float:
-        load.question()
-        return time.monotonic() - returned
-
-    with ThreadPoolExecutor(2) as pool:
-        image, question = pool.submit(sent_and_analysed), pool.submit(answered)
-        recovery = max(image.result(), question.result())
+    with ThreadPoolExecutor(3) as pool:
+        signs = [pool.submit(load.image), pool.submit(load.question), pool.submit(follower.wait_for_one, SENT, WAIT_S)]
+        for sign in signs:
+            sign.result()
+    recovery = time.monotonic() - returned
     follower.wait_for(before, WAIT_S)
-    return recovery, max(recovery, time.monotonic() - returned)
+    return recovery, time.monotonic() - returned
 
 
 def _reference(house: House, told: Told) -> list[Analysis]:

@@ -11,6 +11,7 @@ Every message is read here, too, so that one that is none ends as a refusal of o
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -61,12 +62,24 @@ class Admission(grpc.ServerInterceptor):
         groups: by a method's own name.
         others: for the methods not named.
         turned_away: is told the method and the status of every call that ends here.
+        patience_s: a caller whose one message has not come by then is hung up on, at the next `hang_up`.
     """
 
-    def __init__(self, service: str, groups: Mapping[str, Group], others: Group, turned_away: TurnedAway) -> None:
+    def __init__(
+        self, service: str, groups: Mapping[str, Group], others: Group, turned_away: TurnedAway, patience_s: float
+    ) -> None:
         self._prefix, self._groups, self._others = f"/{service}/", groups, others
-        self._turned_away = turned_away
+        self._turned_away, self._patience_s = turned_away, patience_s
+        self._silent: dict[grpc.ServicerContext, float] = {}
+        self._lock = threading.Lock()
         self._doorman = ThreadPoolExecutor(2, thread_name_prefix="doorman")
+
+    def hang_up(self) -> None:
+        """Ends the calls that hold a thread and have sent nothing for too long; to be called again and again."""
+        with self._lock:
+            late = [context for context, due in self._silent.items() if due < time.monotonic()]
+        for context in late:
+            context.cancel()
 
     def stop(self) -> None:
         """Ends the threads, once the server has ended."""
@@ -124,13 +137,22 @@ class Admission(grpc.ServerInterceptor):
             context.abort(grpc.StatusCode.CANCELLED, "The caller has gone.")
         if handler.request_streaming:
             return (_parsed(method, handler, request) for request in requests)
-        data = next(requests, None)
+        data = self._first(requests, context)
         with abort_on_error(context):
             try:
                 return _parsed(method, handler, data)
             except errors.BadRequest:
                 self._turned_away(method, STATUS[errors.BadRequest])
                 raise
+
+    def _first(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes | None:
+        with self._lock:
+            self._silent[context] = time.monotonic() + self._patience_s
+        try:
+            return next(requests, None)
+        finally:
+            with self._lock:
+                del self._silent[context]
 
 
 def _parsed(method: str, handler: Any, data: bytes | None) -> Any:

@@ -127,7 +127,7 @@ class Gateway:
             "Watch": Group("watch", working=settings.watchers + 1, waiting=waiting),
         }
         others = Group("request", working=settings.request_threads, waiting=waiting)
-        return Admission(SERVICE, groups, others, self.metrics.turned_away)
+        return Admission(SERVICE, groups, others, self.metrics.turned_away, patience_s=settings.request_timeout_s)
 
     def _build(self) -> grpc.Server:
         settings = self._settings
@@ -156,6 +156,7 @@ class Gateway:
     def _watch(self) -> None:
         while not self._stopping.wait(self._settings.watch_interval_s):
             try:
+                self._admission.hang_up()
                 self._look()
                 self._prune_when_due()
             except Exception:  # the next look may succeed; a watcher that died would freeze the health

@@ -37,7 +37,8 @@ class Settings(BaseModel):
         metrics_port: for Prometheus, on the same address, at /metrics; 0 takes a free one. Off unless set.
         max_image_bytes: larger files are refused.
         max_image_pixels: larger pictures are refused.
-        request_timeout_s: longest wait for the model server; a caller's shorter deadline counts.
+        request_timeout_s: longest wait for the model server, where a caller's shorter deadline counts; and for a call's
+            message to come whole.
         explain_timeout_s: longest time for one tf-keras-vis explanation.
         explainer_workers: processes that make explanations; each loads TensorFlow at its first one.
         explainer_waiting: explanations that may wait for a worker; one more is turned away.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -153,7 +154,7 @@ class Registry:
     def versions(self, name: str) -> list[int]:
         """The complete versions of a model, oldest first; empty if there are none."""
         folder = self.root / name
-        if not name or name.startswith(".") or "/" in name or not folder.is_dir():
+        if not name or name.startswith(".") or "/" in name or not os.path.isdir(folder):  # a name too long, too
             return []
         found = (child for child in folder.iterdir() if child.name.isascii() and child.name.isdigit())
         return sorted(int(child.name) for child in found if (child / "saved_model.pb").is_file())

@@ -116,6 +116,20 @@ def test_who_never_sends_the_picture_holds_a_place_only_until_they_hang_up(full,
         until(lambda: all_fit(client, threads, png))
 
 
+def test_who_never_sends_the_picture_is_hung_up_on(registry, model_server, start_gateway, threads, png):
+    gateway = start_gateway(registry, model_server.port, request_threads=2, requests_waiting=1, request_timeout_s=0.5)
+    forever = threading.Event()
+
+    def nothing() -> Iterator[bytes]:
+        forever.wait()
+        yield b""
+
+    with grpc.insecure_channel(gateway.address) as channel:
+        silent = [channel.stream_unary(ANALYZE).future(nothing()) for _ in range(3)]
+        assert {call.exception(PATIENCE_S).code() for call in silent} == {grpc.StatusCode.CANCELLED}
+    forever.set()
+
+
 def all_fit(client: Client, threads: ThreadPoolExecutor, png: bytes) -> bool:
     return all(each.exception() is None for each in ask(client, threads, png, 3))
 

@@ -182,8 +182,9 @@ def test_an_unknown_model_or_version_is_named_with_what_is_near(client, png):
         client.analyze(png, model="tiny-chset")
     with pytest.raises(errors.UnknownModel, match="no version 7"):
         client.analyze(png, model=TINY, version=7)
-    with pytest.raises(errors.UnknownModel):
-        client.card("../../etc")
+    for name in ("../../etc", "x" * 300, "\x00"):
+        with pytest.raises(errors.UnknownModel):
+            client.card(name)
     with pytest.raises(errors.BadRequest):
         client.card(TINY, version=-1)
 

@@ -11,7 +11,7 @@ import json as jsonlib
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,7 +170,7 @@ def _said(answer: ImageAnswer) -> dict[str, object]:
 
 
 @contextmanager
-def _progress(console: Console, total: int, *, json: bool) -> Iterator[object]:
+def _progress(console: Console, total: int, *, json: bool) -> Iterator[Callable[[], None]]:
     """A bar below the lines; with JSON on standard error, and none where both are the same terminal."""
     drawn = Console(stderr=True) if json else console
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

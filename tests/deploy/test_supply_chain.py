@@ -98,7 +98,8 @@ def osv() -> Iterator[str]:
 
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No network but this machine, and nothing remembered of one."""
+    """No network but this machine, nothing remembered of one, and time enough where much else is running."""
+    monkeypatch.setattr(audit, "LONGEST_S", 240)
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")  # where nobody listens
     for variable in ("NO_PROXY", "no_proxy"):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +27,15 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on, below those that Linux gives to connections: none takes it before it is used."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
-def until(holds: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+def until(holds: Callable[[], Any], timeout_s: float = 120.0) -> Any:
     """What it says once it is true."""
     end = time.monotonic() + timeout_s
     while not (said := holds()):
@@ -98,9 +104,10 @@ class Orthanc:
             pytest.skip("Orthanc's DICOMweb is not on this machine: apt-get install orthanc-dicomweb")
         folder.mkdir(exist_ok=True)
         self.port, web = free_port(), web or free_port()
-        self._url = f"http://localhost:{web}"
+        self._url, self._name = f"http://localhost:{web}", uuid.uuid4().hex
         self.url = f"{self._url}/dicom-web"
         config = {
+            "Name": self._name,
             "DicomAet": self.title,
             "DicomPort": self.port,
             "HttpPort": web,
@@ -114,12 +121,12 @@ class Orthanc:
         self._process = subprocess.Popen(
             [program("Orthanc"), str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        until(self._answers, 60)
+        until(self._answers)
 
     def store(self, *files: Path) -> None:
         """Puts files into it."""
         for file in files:
-            requests.post(f"{self._url}/instances", data=file.read_bytes(), timeout=30).raise_for_status()
+            requests.post(f"{self._url}/instances", data=file.read_bytes(), timeout=60).raise_for_status()
 
     def instances(self) -> list[dict[str, str]]:
         """The attributes of every instance it holds, by keyword."""
@@ -132,12 +139,13 @@ class Orthanc:
 
     def _answers(self) -> bool:
         try:
-            return bool(self._get("/system"))
+            return bool(self._get("/system")["Name"] == self._name)
         except requests.ConnectionError:
+            assert self._process.poll() is None, "Orthanc has ended"
             return False
 
     def _get(self, path: str) -> Any:
-        response = requests.get(self._url + path, timeout=10)
+        response = requests.get(self._url + path, timeout=60)
         response.raise_for_status()
         return response.json()
 

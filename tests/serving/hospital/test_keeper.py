@@ -122,9 +122,9 @@ def test_a_nodes_store_names_nobody_after_the_analysis_and_the_pacs_has_the_pati
     started = start_node(destination=[pacs])
     assert store(started.port, make_file())
     (digest,) = started.store.spool.digests()
-    until(lambda: started.store.deliveries.counts()["sent"] == 1, 60)
+    until(lambda: started.store.deliveries.counts()["sent"] == 1)
     grown_old(started.store, digest)
-    until(lambda: list(started.store.kept.digests()) == [digest] and not list(started.store.spool.digests()), 60)
+    until(lambda: list(started.store.kept.digests()) == [digest] and not list(started.store.spool.digests()))
     kept = started.store.kept.get(digest)
     assert not [word for word in (b"DOE", b"JANE", b"SECRET-1", b"19700102") if word in kept]
     assert {each["PatientName"] for each in orthanc.instances()} == {"DOE^JANE"}

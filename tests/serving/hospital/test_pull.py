@@ -51,13 +51,13 @@ def test_a_study_is_fetched_from_the_pacs_analysed_and_its_results_stored_there(
     tmp_path: Path, start_node, make_file, orthanc: Orthanc
 ):
     orthanc.store(make_file(StudyDate="20260131"), make_file(2))
-    pacs = {"ae_title": "PACS", "url": orthanc.url, "results": ["structured-report", "pdf"]}
+    pacs = {"ae_title": "PACS", "url": orthanc.url, "results": ["structured-report", "overlay"]}
     started = start_node(destination=[pacs])
     beside = {"store": f"sqlite:///{tmp_path}/store.db", "spool": tmp_path / "spool", "audit": started.audit}
     assert again(tmp_path, orthanc.url, Wanted(studies=("1.2.1",)), **beside) == Pulled(fetched=1)
-    until(lambda: started.store.deliveries.counts()["sent"] == 1, 60)
+    until(lambda: started.store.deliveries.counts()["sent"] == 1)
     found = [each for each in orthanc.instances() if each["StudyInstanceUID"] == "1.2.1"]
-    assert {each["Modality"] for each in found} == {"CR", "SR", "DOC"}
+    assert {each["Modality"] for each in found} == {"CR", "SR", "OT"}
     (report,) = [each for each in found if each["Modality"] == "SR"]
     assert (report["PatientName"], report["VerificationFlag"]) == ("DOE^JANE", "UNVERIFIED")
     records = [(each["action"], each["user"], each["peer"], each["outcome"]) for each in trail.read(started.audit)]
@@ -86,6 +86,14 @@ def test_images_are_chosen_by_study_modality_body_part_and_date(puller, orthanc,
     )
     assert puller.pull(wanted) == Pulled(fetched=len(studies))
     assert {study.study_uid for study in puller._store.worklist.studies()} == studies
+
+
+def test_what_an_image_says_of_itself_counts_whatever_the_search_said(puller: Puller, orthanc: Orthanc, make_file):
+    same = {"StudyInstanceUID": "1.2.9", "SeriesInstanceUID": "1.2.9.1"}  # of which Orthanc tells the first one's part
+    orthanc.store(make_file(1, **same, BodyPartExamined="CHEST"), make_file(2, **same, BodyPartExamined="ANKLE"))
+    assert puller.pull(Wanted(body_part="CHEST")) == Pulled(fetched=1, others=1)
+    (study,) = puller._store.worklist.studies()
+    assert [item.instance_uid for item in study.items] == ["1.2.1.3.4"]
 
 
 def test_what_is_in_the_queue_is_not_fetched_again_and_a_broken_off_pull_goes_on(tmp_path, orthanc, make_file):
@@ -171,14 +179,26 @@ def test_a_service_that_is_away_is_said_so():
         Service("PACS", WebService(url=f"http://localhost:{free_port()}"), None).studies()
 
 
+def test_a_service_that_does_not_take_all_says_why_by_its_reason(start_node, make_file):
+    image, report = dcmread(make_file(1)), dcmread(make_file(2))
+    report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.88.34"
+    started = start_node(web={"port": 0, "insecure": True})  # which takes images alone
+    service = Service("PACS", WebService(url=started.web), None)
+    with pytest.raises(errors.BadRequest, match="PACS does not take the result: reason 0x0122"):
+        service.store([image, report])
+    with pytest.raises(errors.BadRequest, match="HTTP status 409"):
+        service.store([report])
+    service.store([image])
+
+
 def test_results_wait_for_a_dicomweb_service_that_is_away(tmp_path: Path, start_node, make_file):
     web = free_port()
     started = start_node(destination=[{"ae_title": "PACS", "url": f"http://localhost:{web}/dicom-web"}])
     assert store(started.port, make_file())
-    until(lambda: started.store.queue.counts()["done"] == 1, 60)
+    until(lambda: started.store.queue.counts()["done"] == 1)
     orthanc = Orthanc(tmp_path / "orthanc", web=web)
     try:
-        until(lambda: started.store.deliveries.counts()["sent"] == 1, 60)
+        until(lambda: started.store.deliveries.counts()["sent"] == 1)
         assert "SR" in {each["Modality"] for each in orthanc.instances()}
     finally:
         orthanc.stop()

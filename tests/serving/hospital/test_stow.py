@@ -51,7 +51,7 @@ def test_what_dicomweb_client_stores_is_analysed(start_node, make_file):
     datasets = [dcmread(make_file(number)) for number in (1, 2)]
     answer = DICOMwebClient(started.web).store_instances(datasets)
     assert [item.ReferencedSOPInstanceUID for item in answer.ReferencedSOPSequence] == ["1.2.1.3.4", "1.2.2.3.4"]
-    until(lambda: started.store.queue.counts()["done"] == 2, 60)
+    until(lambda: started.store.queue.counts()["done"] == 2)
     (item,) = started.store.worklist.study("1.2.1").items
     assert item.status == Status.DONE
     taken = [record for record in trail.read(started.audit) if record["action"] == "receive"]
@@ -132,8 +132,8 @@ def test_an_instance_that_is_too_long_is_named_and_not_kept(start_node, monkeypa
 def test_one_sender_too_many_is_told_to_come_again(start_node):
     url, data = start_node(web=OPEN, associations=1).web, dicom(scene(), StudyInstanceUID="1.2.3")
     with socket.create_connection(("localhost", urlsplit(url).port)):
-        until(lambda: posted(url, data).status_code == 503, 60)
-    until(lambda: posted(url, data).status_code == 200, 60)
+        until(lambda: posted(url, data).status_code == 503)
+    until(lambda: posted(url, data).status_code == 200)
 
 
 def test_a_body_of_unsaid_length_is_cut_off_at_the_limit(start_node):

@@ -42,7 +42,7 @@ class Service:
 
     def __init__(self, name: str, peer: WebService, tls: Tls | None) -> None:
         self.name = name
-        session = requests.Session()
+        session = _Session()
         session.verify = str(peer.authority) if peer.authority else True
         session.auth = _auth(peer)
         if tls is not None and peer.url.startswith("https://"):
@@ -146,6 +146,16 @@ class Service:
         if status in (408, 429) or status >= 500:
             return errors.ModelNotReady(f"{said}: it cannot do it now. Try again later.")
         return errors.BadRequest(f"{said}: it has no such thing, or does not take it. Is its url right?")
+
+
+class _Session(requests.Session):
+    """One whose own authority counts before that of REQUESTS_CA_BUNDLE, which requests would let win."""
+
+    def merge_environment_settings(self, *arguments: Any, **named: Any) -> Any:
+        settings = super().merge_environment_settings(*arguments, **named)
+        if self.verify is not True:
+            settings["verify"] = self.verify
+        return settings
 
 
 class _Bearer(AuthBase):

@@ -17,8 +17,10 @@ from serving.hospital.config import NodeConfig
 from serving.hospital.dicomweb import Service
 from serving.hospital.endpoints import WebService
 from serving.hospital.pull import Pulled, Puller, Wanted
+from serving.security.roles import Role
+from serving.security.tokens import make
 from tests.conftest import TINY
-from tests.serving.hospital.peers import Orthanc, free_port, store, until
+from tests.serving.hospital.peers import Orthanc, certificates, free_port, store, until
 from zoo import errors
 
 pytestmark = pytest.mark.slow
@@ -189,6 +191,24 @@ def test_a_service_that_does_not_take_all_says_why_by_its_reason(start_node, mak
     with pytest.raises(errors.BadRequest, match="HTTP status 409"):
         service.store([report])
     service.store([image])
+
+
+def test_a_service_is_shown_the_token_and_shows_a_certificate_of_its_authority(tmp_path: Path, start_node, make_file):
+    keys, secret, token = certificates(tmp_path / "keys"), tmp_path / "secret", tmp_path / "token"
+    secret.write_bytes(b"0123456789abcdef" * 2)
+    token.write_text(make(secret.read_bytes(), subject="other-node", role=Role.SYSTEM, hours=1) + "\n")
+    url = start_node(
+        tls={"certificate": keys / "node.pem", "key": keys / "node.key"}, web={"port": 0, "token_secret": secret}
+    ).web
+
+    def put(**shown: Path) -> None:
+        Service("PACS", WebService(url=url, **shown), None).store([dcmread(make_file())])
+
+    with pytest.raises(errors.ModelNotReady, match="no secure connection"):
+        put(token_file=token)
+    with pytest.raises(errors.Unauthenticated):
+        put(authority=keys / "authority.pem")
+    put(authority=keys / "authority.pem", token_file=token)
 
 
 def test_results_wait_for_a_dicomweb_service_that_is_away(tmp_path: Path, start_node, make_file):

@@ -73,7 +73,7 @@ soak: $(VENV)/.dev  ## parts killed, database restarted, disk full, clients slow
 	$(BIN)/python -m benchmarks.chaos --minutes $(MINUTES)
 
 screenshots: $(VENV)/.dev  ## the pictures of the README and docs, by the tests that look at the real pages
-	$(BIN)/python -m pytest -q tests/dashboard/test_browser.py
+	KERASCOPE_SCREENSHOTS=1 $(BIN)/python -m pytest -q tests/dashboard/test_screenshots.py
 	cp build/screenshots/*.png docs/images/
 
 clean:  ## what builds and runs left behind, not the virtual environment

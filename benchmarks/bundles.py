@@ -7,17 +7,22 @@ from pathlib import Path
 
 from zoo.backbones import BACKBONES
 from zoo.bundles import Bundle, Registry
-from zoo.cards import InputSpec, Label, ModelCard, Training, TrainingData
+from zoo.cards import InputSpec, Label, ModelCard, OperatingPoint, Training, TrainingData
 from zoo.export import export
 from zoo.models.classifier import build, evidence_layer
 from zoo.tasks import PHANTOM_CHEST
 
 
 def bundle(
-    backbone: str, registry: Path, *, size: int = 224, modalities: tuple[str, ...] = PHANTOM_CHEST.modalities
+    backbone: str,
+    registry: Path,
+    *,
+    size: int = 224,
+    modalities: tuple[str, ...] = PHANTOM_CHEST.modalities,
+    point: OperatingPoint | None = None,
 ) -> Bundle:
-    """The bundle of an untrained `backbone`, made at the first call."""
-    name = f"bench-{backbone}"
+    """The bundle of an untrained `backbone`, made at the first call; each label with an operating point if given."""
+    name = f"bench-{backbone}{'-rated' if point else ''}"
     if Registry(registry).versions(name):
         return Registry(registry).bundle(name)
     spec = InputSpec(height=size, width=size, channels=1, modalities=modalities)
@@ -32,7 +37,7 @@ def bundle(
         backbone=BACKBONES[backbone].name,
         parameters=model.count_params(),
         input=spec,
-        labels=tuple(Label(name=label) for label in PHANTOM_CHEST.labels),
+        labels=tuple(Label(name=label, operating_point=point) for label in PHANTOM_CHEST.labels),
         evidence_layer=evidence_layer(model),
         evidence_grid=(rows, columns),
         embedding_size=maps,

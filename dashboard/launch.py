@@ -20,6 +20,7 @@ from dashboard.login_file import ASKED, token_kind
 from zoo import errors
 
 APP = Path(__file__).with_name("app.py")
+NO_LOGIN = Path(__file__).with_name("no_login.toml")
 STOP_WITHIN_S = 5.0
 
 
@@ -38,7 +39,7 @@ def command(*, host: str, port: int, login: Path | None = None) -> list[str]:
         "runner.magicEnabled": "false",
         "global.developmentMode": "false",
         # Streamlit looks for secrets in the working folder and at home by itself: only a login's file is read here.
-        "secrets.files": str(login.resolve()) if login else os.devnull,
+        "secrets.files": str(login.resolve() if login else NO_LOGIN),
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", "streamlit", "run", str(APP), *flags, *theme.flags()]

@@ -28,7 +28,7 @@ STATUSES = {
 class Order(Enum):
     """What comes first."""
 
-    URGENT = n_("Most urgent first")
+    URGENT = n_("Urgent first")
     NEWEST = n_("Newest first")
 
 

@@ -21,7 +21,7 @@ ACCEPTED = "accepted"
 WAITING = "waiting"  # True where the page has to be drawn again once a model answers
 MOST_STUDIES = 200
 MOST_PRIORS = 8
-MOST_BYTES = 256 << 20  # of what is kept open; the oldest studies go first
+MOST_BYTES = 96 << 20  # of what is kept open; the oldest studies go first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,10 @@ def current() -> Study | None:
 
 
 def look_at(study: Study | None) -> None:
-    """Makes a study the one looked at; None closes it."""
+    """Makes a study the one looked at; None closes it. What was decoded of the one before is let go."""
+    before = current()
+    if before is not None and before is not study:
+        before.let_go()
     st.session_state["study"] = study
 
 
@@ -100,26 +103,27 @@ def _known(study: Study, kept: list[Study]) -> Study | None:
 
 
 def uploader_key() -> str:
-    """The uploader's key; it changes when a sample is taken, which empties the uploader."""
+    """The uploader's key; it changes to empty the uploader."""
     return f"{UPLOAD}-{st.session_state.setdefault('uploads', 0)}"
 
 
+def empty_uploader() -> None:
+    """Puts a new uploader in the place of the old one; Streamlit then lets go of what the old one held."""
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
+
+
 def uploaded() -> None:
-    """Opens what was just uploaded; closes the study where every upload was taken back."""
-    files = st.session_state.get(uploader_key()) or []
-    seen: set[str] = st.session_state.setdefault("seen", set())
-    new = [file for file in files if file.file_id not in seen]
-    seen.update(file.file_id for file in new)
+    """Opens what was just uploaded, and empties the uploader, which would keep the files, and show their names."""
+    new = st.session_state.get(uploader_key()) or []
     st.session_state[SAMPLE] = None
     if new:
         _keep(intake.studies(file.getvalue() for file in new))
-    elif not files:
-        look_at(None)
+        empty_uploader()
 
 
 def sampled(offered: list[Sample]) -> None:
     """Opens the sample just chosen, if any, and empties the uploader."""
-    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1
+    empty_uploader()
     look_at(None)
     for sample in offered:
         if sample.title == st.session_state.get(SAMPLE):

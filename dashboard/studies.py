@@ -61,13 +61,20 @@ class Scan:
         """The same at the size of a screen, uint8."""
         return pictures.for_screen(self.picture) if isinstance(self.picture, Image) else None
 
-    @property
+    @cached_property
     def facts(self) -> str:
         """Format, modality and size in words; empty where there is no picture."""
         seen = self.picture
+        if "view" not in self.__dict__:
+            self.let_go()  # of a line of the worklist, not of what is looked at
         if not isinstance(seen, Image):
             return ""
         return " ".join(filter(None, [seen.format, seen.modality, f"{seen.width} x {seen.height} pixels"]))
+
+    def let_go(self) -> None:
+        """Forgets what was decoded, which is several times as large as the file; asked again, it is decoded again."""
+        for name in ("picture", "view", "screen"):
+            self.__dict__.pop(name, None)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -123,6 +130,11 @@ class Study:
         """For the viewer; none where one of them cannot be shown."""
         views = [scan.view for scan in self.scans]
         return [view for view in views if view] if all(views) else []
+
+    def let_go(self) -> None:
+        """As `Scan.let_go`, for all of it."""
+        for scan in self.scans:
+            scan.let_go()
 
     def outcome(self, model: str) -> Outcome | None:
         """The newest version's answer among those given, if this model was asked."""

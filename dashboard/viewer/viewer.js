@@ -141,7 +141,7 @@ class Viewer {
     if (this.mapped && this.isOn) drawOverlay(context, this.fine, this.state, rectangle);
     Object.assign(this.screen.dataset, {
       shown: String(this.state.slice + 1), frames: String(++this.frames), zoom: (scale / ratio).toFixed(3),
-      overlay: this.mapped && this.isOn ? this.state.mode : "", inverted: String(this.state.inverted),
+      study: this.data.key, overlay: this.mapped && this.isOn ? this.state.mode : "", inverted: String(this.state.inverted),
     });
   }
 

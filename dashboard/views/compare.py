@@ -37,7 +37,9 @@ class Beside:
 
 def offered(study: Study, model: ModelSummary) -> list[Beside]:
     """What there is: the same patient's studies, newest first, then maps of this picture, then what else is open."""
-    others = sorted((s for s in session.opened() if s is not study and s.slices), key=lambda s: s.when, reverse=True)
+    others = sorted(
+        (s for s in session.opened() if s is not study and s.refusal is None), key=lambda s: s.when, reverse=True
+    )
     known = [Beside(key=f"study-{s.key}", title=_named(s, study), study=s) for s in others]
     own = [beside for beside in known if beside.study.same_patient(study)]
     maps = [

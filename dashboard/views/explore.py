@@ -33,7 +33,8 @@ def page() -> None:
         return
     reference = gateway.attempt(lambda: gateway.reference_set(card.name, card.version))
     st.html(f'<p class="ks-question">{escape(card.question)}</p>')
-    first, second = st.columns([0.62, 0.38], gap="medium", vertical_alignment="bottom")
+    with st.container(key="split-head"):
+        first, second = st.columns([0.62, 0.38], gap="medium", vertical_alignment="bottom")
     part = first.segmented_control(
         _("What to look at"), [PLANE, CASES, TIME], default=PLANE, format_func=_, key="explore", required=True
     )
@@ -57,7 +58,8 @@ def _current(card: ModelCard) -> Analysis | None:
 
 def _plane(card: ModelCard, reference: ReferenceSet, label: str) -> None:
     current = _current(card)
-    left, right = st.columns([0.62, 0.38], gap="medium")
+    with st.container(key="split"):
+        left, right = st.columns([0.62, 0.38], gap="medium")
     with left:
         way = st.segmented_control(_("Plane"), [TSNE, PCA], default=TSNE, key="plane", required=True)
         chosen = _chart(card, reference, label, current, way or TSNE)

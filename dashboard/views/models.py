@@ -100,7 +100,9 @@ def _curves(card: ModelCard) -> None:
         (_("Precision and recall"), cases.precision_recall, (_("sensitivity (recall)"), precision), False),
         (_("Reliability"), cases.reliability, (_("calibrated probability"), share), True),
     ]
-    for place, (title, made, axes, diagonal) in zip(st.columns(3, gap="medium"), drawn, strict=True):
+    with st.container(key="split"):
+        places = st.columns(3, gap="medium")
+    for place, (title, made, axes, diagonal) in zip(places, drawn, strict=True):
         found = {name: curve for name, column in names.items() if (curve := made(reference, column)) is not None}
         with place:
             st.html(f'<div class="ks-card"><h2>{escape(title)}</h2></div>')

@@ -38,7 +38,8 @@ def show(card: ModelCard, reference: ReferenceSet | None, label: str) -> None:
     if not periods:
         st.html(f'<p class="ks-soft">{escape(_("The store holds no answer of this model yet."))}</p>')
         return
-    left, right = st.columns(2, gap="medium")
+    with st.container(key="split"):
+        left, right = st.columns(2, gap="medium")
     with left:
         _shifts(card, reference, label, periods)
     with right:

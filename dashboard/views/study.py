@@ -40,10 +40,11 @@ def page() -> None:
 
 def _places(*, two: bool) -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
     """Where the picture, the one beside it and what is said go: two pictures take the whole width."""
-    if not two:
-        picture, said = st.columns([0.52, 0.48], gap="medium")
-        return picture, picture, said
-    picture, other = st.columns(2, gap="medium")
+    with st.container(key="split"):  # one below the other where the window is narrow (style.css)
+        if not two:
+            picture, said = st.columns([0.52, 0.48], gap="medium")
+            return picture, picture, said
+        picture, other = st.columns(2, gap="medium")
     return picture, other, st.container()
 
 

@@ -30,12 +30,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def shot(name: str) -> Path:
-    """Where a picture for the documentation is kept."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    return SCREENSHOTS / f"dashboard-{name}.png"
-
-
 def visit(browser: Browser, address: str, *, width: int = 1280, height: int = 900, scheme: str = "light") -> Page:
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
     page.set_default_timeout(PATIENCE_MS)

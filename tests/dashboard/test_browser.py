@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -18,16 +17,13 @@ import pytest
 
 from dashboard import launch
 from tests.dashboard.browsing import (
-    DEMO,
     ROOT,
-    SCREENSHOTS,
     ask,
     colour,
     drawn,
     free_port,
     picture_of,
     settled,
-    shot,
     take_sample,
     upload,
     visit,
@@ -36,7 +32,6 @@ from tests.dashboard.browsing import (
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Request
 
-    from serving.server import Gateway
 
 pytestmark = pytest.mark.slow
 
@@ -44,27 +39,6 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def address(serve: Callable[[str, Path], str], gateway, samples: Path) -> str:
     return serve(gateway.address, samples)
-
-
-@pytest.fixture
-def demo(request: pytest.FixtureRequest) -> Path:
-    """What `make demo` made here, or a small one: the README's picture should not be of random weights."""
-    made = (DEMO / "summary.json").is_file()
-    return DEMO if made else request.getfixturevalue("small_demo").home
-
-
-@pytest.fixture
-def demo_gateway(demo: Path, start_gateway: Callable[..., Gateway]) -> Iterator[str]:
-    """A gateway on the model of the demo."""
-    from serving.modelserver.options import Options
-    from serving.modelserver.server import create_server
-
-    name = json.loads((demo / "summary.json").read_text())["model"]
-    server = create_server(Options(model_name=name, model_base_path=str(demo / "registry" / name), port=0))
-    server.start()
-    assert server.wait_until_settled(60)
-    yield start_gateway(demo / "registry", server.port).address
-    server.stop(0)
 
 
 def elsewhere(address: str, requests: list[str]) -> Callable[[Request], None]:
@@ -99,28 +73,7 @@ def test_from_a_sample_to_findings_overlay_and_grad_cam(browser, address):
     page.get_by_text("cosine similarity").wait_for()
     assert "Grad-CAM took" in page.locator(".ks-viewer figcaption").last.inner_text()
 
-    page.get_by_role("tab", name="Findings").click()
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / "dashboard.png", animations="disabled")
     assert requests == []
-    page.close()
-
-
-def test_the_trained_model_of_the_demo_has_its_picture_taken(browser, serve, demo: Path, demo_gateway: str):
-    page = visit(browser, serve(demo_gateway, demo / "samples"), height=960)
-    take_sample(page)
-    drawn(page)
-    page.get_by_role("spinbutton", name="Prevalence").wait_for()
-    page.screenshot(path=SCREENSHOTS / "dashboard.png", animations="disabled")
-    page.get_by_role("tab", name="Answer back").click()
-    page.get_by_role("button", name="Send the answer").wait_for()
-    page.screenshot(path=shot("answer"), animations="disabled")
-    page.get_by_role("link", name="Worklist").click()
-    page.locator(".ks-row").first.wait_for()
-    page.screenshot(path=shot("worklist"), animations="disabled")
-    page.get_by_role("link", name="Models").click()
-    page.get_by_text("Intended use").wait_for()
-    page.screenshot(path=shot("models"), animations="disabled")
     page.close()
 
 

@@ -110,6 +110,14 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
+@pytest.fixture
+def held(threads: ThreadPoolExecutor) -> Iterator[threading.Event]:
+    """What an answer waits for, until a test sets it or is over."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
 def pump(drawn: Callable, threads: ThreadPoolExecutor, answer=lambda image: image.image_id, **changes) -> Pump[str]:
     limits = {"most_images": 3, "most_bytes": 1000, "idle_s": PATIENCE_S} | changes
     return Pump(drawn, answer, threads, **limits)
@@ -129,8 +137,8 @@ def test_no_more_is_read_than_is_held_while_answers_are_not_taken(threads):
     assert drawn.number == 21
 
 
-def test_no_more_is_read_than_is_held_while_nobody_answers(threads):
-    drawn, held = Drawn(), threading.Event()
+def test_no_more_is_read_than_is_held_while_nobody_answers(threads, held):
+    drawn = Drawn()
     answers = pump(drawn, threads, lambda image: held.wait() and image.image_id).answers()
     first = threads.submit(next, answers)
     until(lambda: drawn.number == 3)
@@ -140,8 +148,8 @@ def test_no_more_is_read_than_is_held_while_nobody_answers(threads):
     answers.close()
 
 
-def test_large_images_count_by_their_bytes(threads):
-    drawn, held = Drawn(size=600), threading.Event()
+def test_large_images_count_by_their_bytes(threads, held):
+    drawn = Drawn(size=600)
     answers = pump(drawn, threads, lambda image: held.wait() and image.image_id).answers()
     first = threads.submit(next, answers)
     until(lambda: drawn.number == 2)  # 600 is below 1000, and one more may be read; 1200 is not
@@ -161,18 +169,15 @@ def test_what_reading_raises_comes_after_the_answers_of_what_was_read(threads):
         next(answers)
 
 
-def test_a_stream_on_which_nothing_comes_is_ended(threads):
-    hung_up = threading.Event()
-
+def test_a_stream_on_which_nothing_comes_is_ended(threads, held):
     def silent(heard: Callable[[], None]) -> Iterator[Incoming]:
         yield Incoming("0", b"")
-        hung_up.wait()
+        held.wait()
 
     answers = pump(silent, threads, idle_s=0.1).answers()
     assert next(answers) == "0"
     with pytest.raises(errors.BackendTimeout, match="Nothing has come"):
         next(answers)
-    hung_up.set()
 
 
 def test_a_gateway_that_stops_answers_what_it_has_and_reads_no_more(threads):

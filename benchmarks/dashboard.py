@@ -42,12 +42,16 @@ ALWAYS = OperatingPoint(
 # Notes when files arrive, and when finding and overlay are on the screen.
 WATCH = """() => {
   addEventListener("change", (e) => { if (e.target.type === "file") window.began = performance.now(); }, true);
-  const screen = [...document.querySelectorAll("*")].map((e) => e.shadowRoot?.querySelector(".screen")).find(Boolean);
+  const roots = () => [...document.querySelectorAll("*")].map((e) => e.shadowRoot).filter(Boolean);
+  const find = () => roots().map((root) => root.querySelector(".screen")).find(Boolean);
+  let screen = find();
   const app = document.querySelector("[data-testid=stApp]");
-  window.shown = (before) => new Promise((done) => {
+  window.shown = (before, wanted) => new Promise((done, fail) => {
+    setTimeout(() => fail(new Error("nothing on the screen within a minute")), 60000);
     const look = () => {
-      const { overlay, study } = screen.dataset;
-      const there = overlay === "heat" && study && study !== before && document.querySelector(".ks-finding");
+      if (!screen?.isConnected) screen = find();
+      const { overlay, study } = screen?.dataset ?? {};
+      const there = (!wanted || overlay) && study && study !== before && document.querySelector(".ks-finding");
       if (there && app.dataset.testScriptState === "notRunning") done([performance.now() - window.began, study]);
       else requestAnimationFrame(look);
     };
@@ -163,7 +167,7 @@ def upload_to_overlay(page: Page, seeds: range) -> float:
     found, before = [], ""
     for seed in seeds:
         send(page, [radiograph(2048, seed)])
-        took, before = page.evaluate("(before) => window.shown(before)", before)
+        took, before = page.evaluate("(before) => window.shown(before, true)", before)
         found.append(took)
     return statistics.median(found[2:])
 
@@ -187,7 +191,7 @@ def memory(page: Page, pid: int) -> list[float]:
     found, before = [], ""
     for begun in range(0, STUDIES, AT_ONCE):
         send(page, [radiograph(512, 10_000 + begun + n) for n in range(AT_ONCE)])
-        _took, before = page.evaluate("(before) => window.shown(before)", before)
+        _took, before = page.evaluate("(before) => window.shown(before, false)", before)
         if (begun + AT_ONCE) % 100 == 0:
             found.append(memory_mb(pid))
     return found

@@ -39,7 +39,7 @@ RUN pip install --no-deps .
 
 FROM builder AS gateway-builder
 RUN --mount=type=cache,target=/tmp/.cache/pip \
-    pip install -c constraints.txt -r serve.txt
+    pip install -c constraints.txt -r serve.txt -r hospital.txt
 COPY README.md LICENSE kerascope.py ./
 COPY zoo zoo
 COPY serving serving
@@ -75,6 +75,8 @@ CMD ["--help"]
 
 FROM base AS gateway
 COPY --from=gateway-builder /opt/venv /opt/venv
+# For the store and the audit trail, which KERASCOPE_STORE and KERASCOPE_AUDIT turn on.
+RUN install --directory --mode=700 --owner=10001 --group=10001 /var/lib/kerascope
 ENV KERASCOPE_HOST=0.0.0.0 \
     KERASCOPE_PORT=50051 \
     KERASCOPE_REGISTRY=/models

@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
+from serving.settings import Settings
 from zoo.bundles import Registry
 
 if sys.version_info >= (3, 11):
@@ -113,9 +114,14 @@ def test_what_an_image_copies_exists_and_is_let_into_the_build(target):
 
 @pytest.mark.parametrize(
     ("target", "expected"),
-    [("trainer", {"train"}), ("gateway", {"serve"}), ("dashboard", {"dashboard"}), ("dicom-node", {"hospital"})],
+    [
+        ("trainer", {"train"}),
+        ("gateway", {"serve", "hospital"}),
+        ("dashboard", {"dashboard"}),
+        ("dicom-node", {"hospital"}),
+    ],
 )
-def test_an_image_installs_the_extra_it_needs_and_no_other(target, expected):
+def test_an_image_installs_the_extras_it_needs_and_no_other(target, expected):
     assert installed(target) == expected
     assert expected <= extras().keys()
 
@@ -322,3 +328,13 @@ def test_the_gateway_may_start_as_it_is_composed_and_each_holds_only_its_own_sec
     assert services()["dashboard"]["secrets"] == ["ca.crt", "dashboard-token"]
     assert services()["dicom-node"]["secrets"] == ["ca.crt", "node-token"]
     assert {name for name, each in services().items() if "secrets" in each} == {"gateway", "dashboard", "dicom-node"}
+
+
+def test_the_gateway_as_composed_keeps_its_answers_and_its_audit_trail_on_a_volume_that_outlives_it():
+    gateway = services()["gateway"]
+    assert gateway["read_only"] is True
+    (folder,) = (volume.split(":")[1] for volume in gateway["volumes"] if isinstance(volume, str))
+    told = Settings.from_environment(gateway["environment"])
+    assert told.store == f"sqlite:///{folder}/store.db"
+    assert told.audit == Path(folder, "audit.jsonl")
+    assert f"install --directory --mode=700 --owner=10001 --group=10001 {folder}" in stages()["gateway"].all("RUN")

@@ -43,7 +43,7 @@ class Review:
     Attributes:
         analysis_id: of the analysis.
         decision: accept, reject, correct or comment.
-        user: who said it, as the caller named them.
+        user: who said it, as the caller named them; "(sent by X)" follows where its token or certificate says another.
         finding: a label's name; empty for the whole analysis.
         correction: what the finding should have been: present or absent; only with `correct`.
         comment: free text; it is kept in the store and written to no log.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import grpc
 import numpy as np
 
 from serving import stored_messages as messages
-from serving.audit.access import audited
+from serving.audit.access import audited, author
 from serving.audit.trail import Audit
 from serving.proto.kerascope.v1 import inference_pb2 as pb
 from serving.proto.kerascope.v1 import inference_pb2_grpc
@@ -90,7 +91,8 @@ class StoreServicer(inference_pb2_grpc.InferenceServicer):
     def SubmitReview(self, request: pb.SubmitReviewRequest, context: grpc.ServicerContext) -> pb.SubmitReviewResponse:
         """A review, kept."""
         with abort_on_error(context), audited(self._audit, context, "review") as access:
-            review = messages.review_from_message(request.review)
+            said = messages.review_from_message(request.review)
+            review = replace(said, user=author(context, said.user))
             access.about(self._store.analyses.get(review.analysis_id))
             return pb.SubmitReviewResponse(review=messages.review_to_message(self._store.reviews.add(review)))
 

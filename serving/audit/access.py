@@ -75,7 +75,18 @@ def user_of(context: grpc.ServicerContext) -> str:
     """The subject of the caller's token; without one the name in its certificate, else what it calls itself."""
     if caller := caller_of(context):
         return caller.subject
+    return _certified(context) or str(dict(context.invocation_metadata()).get(USER_KEY, ""))
+
+
+def author(context: grpc.ServicerContext, named: str) -> str:
+    """Who wrote what a caller sends as `named`'s; one whom its token or certificate names otherwise is told beside."""
+    caller = caller_of(context)
+    proven = (caller.name or caller.subject) if caller else _certified(context)
+    if not proven or named == proven:
+        return named
+    return f"{named} (sent by {proven})" if named else proven
+
+
+def _certified(context: grpc.ServicerContext) -> str:
     names = context.auth_context().get("x509_common_name", ())
-    if names:
-        return str(names[0].decode("utf-8", "replace"))
-    return str(dict(context.invocation_metadata()).get(USER_KEY, ""))
+    return str(names[0].decode("utf-8", "replace")) if names else ""

@@ -31,10 +31,12 @@ class Caller:
     Attributes:
         subject: its `sub`; the audit trail's "who".
         roles: one at least.
+        name: what people call them: its `name`, else its `preferred_username`; empty where it has neither.
     """
 
     subject: str
     roles: frozenset[Role]
+    name: str = ""
 
 
 EVERYONE = frozenset(Role)

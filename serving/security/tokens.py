@@ -135,7 +135,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
         raise errors.Unauthenticated(f"The token names no role that is known here: {known}. Get one that does.")
     if not claims["sub"]:
         raise errors.Unauthenticated("The token names nobody: its `sub` is empty. Get one that does.")
-    return Caller(claims["sub"], roles)
+    return Caller(claims["sub"], roles, str(claims.get("name") or claims.get("preferred_username") or ""))
 
 
 def _check_key(key: Any, path: Path) -> None:

@@ -15,13 +15,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from serving.audit.trail import read, verify
-from serving.client import Client
+from serving.client import Client, Decision
 from serving.proto.kerascope.v1 import inference_pb2, inference_pb2_grpc
 from serving.security.roles import Role
 from serving.security.tokens import make
 from serving.server import Gateway, create_server
 from serving.settings import Settings
+from serving.store.store import Store
 from tests.serving.security.authority import Authority
+from tests.serving.store import answers
 from zoo import errors
 
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -248,6 +250,25 @@ def test_the_audit_trail_knows_callers_by_their_tokens(site):
     told = [(each["user"], each["action"], each["subject"], each["outcome"]) for each in read(trail)]
     assert told == [("anne", "list", "", "success"), ("anne", "deny", "method:ListStudies", "failed:Forbidden")]
     verify(trail)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "named", "kept"),
+    [
+        ({}, "anne", "anne"),
+        ({}, "", "anne"),
+        ({}, "Dr Bea", "Dr Bea (sent by anne)"),
+        ({"name": "Anne Reader"}, "Anne Reader", "Anne Reader"),
+    ],
+)
+def test_a_reviews_author_is_told_with_who_sent_it(site, tmp_path, claimed, named, kept):
+    url = f"sqlite:///{tmp_path}/store.db"
+    name = Store(url).analyses.save(answers.analysis(), answers.header()).analysis_id
+    token = jwt.encode(claims(**claimed), SECRET, "HS256")
+    with site.client(site.start(store=url), token=token) as client:
+        said = client.review(name, Decision.REJECT, user=named, finding="nodule")
+        assert said.user == kept
+        assert [review.user for review in client.analysis(name).reviews] == [kept]
 
 
 def test_one_client_that_asks_too_often_is_told_when_to_ask_again(site):

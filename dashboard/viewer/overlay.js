@@ -108,23 +108,31 @@ function boxes(fine, threshold) {
   return found;
 }
 
+// What was made of a map for one look is kept with the map until another look is asked for: dragging and switching on and
+// off draw the same again.
+function kept(fine, look, make) {
+  const asked = [look.mode, look.colours, look.threshold, look.opacity].join();
+  if (fine.asked !== asked) Object.assign(fine, { asked, made: make() });
+  return fine.made;
+}
+
 // Draws the map into a rectangle of the canvas.
 function drawOverlay(context, fine, look, rectangle) {
   const [left, top, width, height] = rectangle;
   if (look.mode === "heat") {
     context.imageSmoothingEnabled = true;
-    context.drawImage(heat(fine, look), left, top, width, height);
+    context.drawImage(kept(fine, look, () => heat(fine, look)), left, top, width, height);
     return;
   }
   const threshold = Math.max(look.threshold, 0.01);
   const path = new Path2D();
   if (look.mode === "contour") {
-    for (const [[x0, y0], [x1, y1]] of contour(fine, threshold)) {
+    for (const [[x0, y0], [x1, y1]] of kept(fine, look, () => contour(fine, threshold))) {
       path.moveTo(left + x0 * width, top + y0 * height);
       path.lineTo(left + x1 * width, top + y1 * height);
     }
   } else {
-    for (const [x0, y0, x1, y1] of boxes(fine, threshold)) {
+    for (const [x0, y0, x1, y1] of kept(fine, look, () => boxes(fine, threshold))) {
       path.rect(left + x0 * width, top + y0 * height, (x1 - x0) * width, (y1 - y0) * height);
     }
   }

@@ -58,7 +58,7 @@ def _current(card: ModelCard) -> Analysis | None:
 
 def _plane(card: ModelCard, reference: ReferenceSet, label: str) -> None:
     current = _current(card)
-    with st.container(key="split"):
+    with st.container(key="split-plane"):
         left, right = st.columns([0.62, 0.38], gap="medium")
     with left:
         way = st.segmented_control(_("Plane"), [TSNE, PCA], default=TSNE, key="plane", required=True)

@@ -100,7 +100,7 @@ def _curves(card: ModelCard) -> None:
         (_("Precision and recall"), cases.precision_recall, (_("sensitivity (recall)"), precision), False),
         (_("Reliability"), cases.reliability, (_("calibrated probability"), share), True),
     ]
-    with st.container(key="split"):
+    with st.container(key="split-models"):
         places = st.columns(3, gap="medium")
     for place, (title, made, axes, diagonal) in zip(places, drawn, strict=True):
         found = {name: curve for name, column in names.items() if (curve := made(reference, column)) is not None}

@@ -38,7 +38,7 @@ def show(card: ModelCard, reference: ReferenceSet | None, label: str) -> None:
     if not periods:
         st.html(f'<p class="ks-soft">{escape(_("The store holds no answer of this model yet."))}</p>')
         return
-    with st.container(key="split"):
+    with st.container(key="split-time"):
         left, right = st.columns(2, gap="medium")
     with left:
         _shifts(card, reference, label, periods)

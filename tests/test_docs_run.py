@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving.hospital.peers import Orthanc, echo, free_port, until
+from benchmarks.processes import free_port
+from tests.serving.hospital.peers import Orthanc, echo
 from tests.test_docs import DOCS, ROOT, blocks, commands
+from tests.waiting import until
 
 # What the tutorial is run with here, so that it takes a minute; a reader waits a little longer for a better model.
 SMALLER = {"--patients 300 ": "--patients 24 ", "epochs = 20\n": "epochs = 1\n", "image_size = 128": "image_size = 64"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from pydicom import Dataset
 from pydicom.uid import (
@@ -20,6 +21,7 @@ from pynetdicom.association import Association
 from serving.audit.access import SUCCESS
 from serving.audit.trail import Audit
 from serving.client import Client
+from serving.hospital.attempt import attempt
 from serving.hospital.config import NodeConfig
 from serving.hospital.dicomweb import Service
 from serving.hospital.endpoints import Destination, Result
@@ -63,14 +65,7 @@ class Sender:
         if delivery is None:
             return False
         try:
-            self._deliver(delivery)
-        except errors.StoreNotReady:
-            raise
-        except errors.KerascopeError as error:
-            self._put_off(delivery, error)
-        except Exception as bug:  # ours or a library's; its words may quote a patient
-            log.error("delivery %d met %s", delivery.number, type(bug).__name__)
-            self._put_off(delivery, errors.InternalError(f"A bug: {type(bug).__name__}."))
+            attempt(f"delivery {delivery.number}", partial(self._deliver, delivery), partial(self._put_off, delivery))
         finally:
             self._store.deliveries.let_go(delivery)
         return True

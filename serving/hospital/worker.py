@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from serving.client import Client
 from serving.hospital import header
+from serving.hospital.attempt import attempt
 from serving.store.queue import Job
 from serving.store.store import Store
 from zoo import errors
@@ -53,14 +55,7 @@ class Worker:
         if job is None:
             return False
         try:
-            self._answer(job)
-        except errors.StoreNotReady:
-            raise
-        except errors.KerascopeError as error:
-            self._put_off(job, error)
-        except Exception as bug:  # ours or a library's; its words may quote a patient
-            log.error("job %d met %s", job.number, type(bug).__name__)
-            self._put_off(job, errors.InternalError(f"A bug: {type(bug).__name__}."))
+            attempt(f"job {job.number}", partial(self._answer, job), partial(self._put_off, job))
         finally:
             self._store.queue.let_go(job)
         return True

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import grpc
 
+from serving.security import files
 from zoo import errors
 
 PREFIX = "KERASCOPE_"
@@ -91,7 +92,7 @@ class Connection:
         """
         if not self.token:
             return ()
-        token = self.token if isinstance(self.token, str) else _read(self.token).decode("ascii", "replace").strip()
+        token = self.token if isinstance(self.token, str) else files.read(self.token).decode("ascii", "replace").strip()
         if not token or not token.isprintable() or not token.isascii():
             raise errors.BadConfig("What should be a token is none: it is empty, or has odd characters. Get another.")
         return (("authorization", f"Bearer {token}"),)
@@ -109,16 +110,7 @@ def _path(environment: Mapping[str, str], name: str) -> Path | None:
 
 
 def _pem(path: Path, kind: bytes) -> bytes:
-    text = _read(path)
+    text = files.read(path)
     if b"-----BEGIN " not in text or kind not in text:
         raise errors.BadConfig(f"{path} holds no {kind.decode().lower()} in PEM. Name another.")
     return text
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise errors.BadConfig(
-            f"{path} cannot be read: {error.strerror}. Name another, or let this user read it."
-        ) from None

@@ -14,6 +14,7 @@ from typing import Any
 import jwt
 from jwt.exceptions import PyJWTError
 
+from serving.security import files
 from serving.security.roles import Caller, Role
 from zoo import errors
 
@@ -53,7 +54,7 @@ class Verifier:
             BadConfig: the file is missing, no JWKS, or holds a key that will not do.
         """
         try:
-            found = jwt.PyJWKSet.from_json(_read(path).decode()).keys
+            found = jwt.PyJWKSet.from_json(files.read(path).decode()).keys
         except (PyJWTError, ValueError, AttributeError):
             raise errors.BadConfig(f"{path} is no JWKS of RSA or EC keys. Get it anew from who makes tokens.") from None
         for key in found:
@@ -117,7 +118,7 @@ def read_secret(path: Path) -> bytes:
     Raises:
         BadConfig: it is missing, unreadable or shorter than 32 bytes.
     """
-    secret = _read(path).rstrip(b"\r\n")
+    secret = files.read(path).rstrip(b"\r\n")
     if len(secret) < SECRET_BYTES:
         raise errors.BadConfig(
             f"The secret in {path} has {len(secret)} bytes, and {SECRET_BYTES} are needed. Make one with "
@@ -145,12 +146,3 @@ def _check_key(key: Any, path: Path) -> None:
             f"{path} holds a key for {key.algorithm_name}{', too short' if weak else ''}; a JWKS file has public RSA "
             f"keys of {RSA_BITS} bits or more, for RS256, or EC keys on P-256, for ES256. Take it out."
         )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise errors.BadConfig(
-            f"{path} cannot be read: {error.strerror}. Name another, or let this user read it."
-        ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +21,6 @@ QUIET = [
     "--disable-sync",
 ]
 PATIENCE_MS = 60_000  # two busy cores
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def visit(browser: Browser, address: str, *, width: int = 1280, height: int = 900, scheme: str = "light") -> Page:

@@ -17,9 +17,10 @@ import pytest
 from PIL import Image as Pillow
 from streamlit.testing.v1 import AppTest
 
+from benchmarks.processes import free_port
 from dashboard import launch
 from serving.store.store import Store
-from tests.dashboard.browsing import CHROMIUM, QUIET, free_port
+from tests.dashboard.browsing import CHROMIUM, QUIET
 from tests.dashboard.canned import CannedGateway
 from zoo.results import Method
 from zoo.tasks import BREAST_ULTRASOUND, PHANTOM_CHEST

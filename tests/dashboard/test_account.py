@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.processes import free_port
 from dashboard import launch
 from dashboard.account import account
 from dashboard.login_file import token_kind
 from serving.client import Client
-from tests.dashboard.browsing import PATIENCE_MS, free_port, take_sample
+from tests.dashboard.browsing import PATIENCE_MS, take_sample
 from tests.dashboard.identity import CLIENT, Provider
 from tests.serving.security.authority import Authority
 from zoo import errors

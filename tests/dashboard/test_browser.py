@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from benchmarks.processes import free_port
 from dashboard import launch
 from tests.dashboard.browsing import (
     ROOT,
     ask,
     colour,
     drawn,
-    free_port,
     picture_of,
     settled,
     take_sample,

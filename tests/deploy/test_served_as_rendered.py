@@ -16,10 +16,10 @@ from typing import NamedTuple
 import pytest
 import yaml
 
+from benchmarks.processes import free_port
 from tests.deploy.test_monitoring import DASHBOARDS, LOADER, names, queries
 from tests.deploy.test_render import warm_up
 from tests.test_deploy import TENSORFLOW_SERVING_ALONE
-from tests.test_docs_run import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from tests.serving.postgresql import Cluster
+
+if TYPE_CHECKING:
+    from tests.serving.held_model_server import HeldModelServer
 
 MakeDicom = Callable[..., bytes]
 
@@ -89,3 +93,13 @@ def postgresql() -> Iterator[Cluster]:
         cluster.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def held(model_server) -> Iterator[HeldModelServer]:
+    """The model server behind a door that a test opens."""
+    from tests.serving.held_model_server import HeldModelServer
+
+    server = HeldModelServer(model_server.port)
+    yield server
+    server.stop()

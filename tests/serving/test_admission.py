@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -16,6 +15,7 @@ from serving.proto.kerascope.v1 import inference_pb2 as pb
 from serving.proto.kerascope.v1 import inference_pb2_grpc
 from serving.server import Gateway
 from tests.serving.held_model_server import HeldModelServer
+from tests.waiting import until
 from zoo import errors
 from zoo.results import Analysis
 
@@ -24,21 +24,6 @@ pytestmark = pytest.mark.slow
 TINY = "tiny-chest"
 ANALYZE = "/kerascope.v1.Inference/Analyze"
 PATIENCE_S = 60
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Returns once something is so."""
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-@pytest.fixture
-def held(model_server) -> Iterator[HeldModelServer]:
-    server = HeldModelServer(model_server.port)
-    yield server
-    server.stop()
 
 
 @pytest.fixture

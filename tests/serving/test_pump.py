@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,18 +12,11 @@ import pytest
 from serving.incoming import Incoming, images, opened
 from serving.proto.kerascope.v1 import inference_pb2 as pb
 from serving.pump import Pump
+from tests.waiting import until
 from zoo import errors
 from zoo.errors import Reason
 
 PATIENCE_S = 60
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Returns once something is so."""
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def chunk(name: str, data: bytes, *, last: bool = True) -> pb.ImageChunk:

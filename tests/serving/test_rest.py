@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.processes import free_port
 from serving.modelserver.options import Options
 from serving.modelserver.rest import server as rest_server
 from serving.modelserver.server import create_server
@@ -22,12 +23,6 @@ from tests.serving.tiny_models import write_judge, write_line, write_rows
 from zoo.errors import BadConfig
 
 pytestmark = pytest.mark.slow
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("0.0.0.0", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from serving.server import Gateway
 from serving.store.store import Store
 from tests.serving.held_model_server import HeldModelServer
 from tests.serving.store.answers import analysis, header
+from tests.waiting import until
 from zoo import errors
 from zoo.errors import Reason
 
@@ -27,21 +27,6 @@ pytestmark = pytest.mark.slow
 TINY = "tiny-chest"
 PATIENCE_S = 60
 StartGateway = Callable[..., Gateway]
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Returns once something is so."""
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-@pytest.fixture
-def held(model_server) -> Iterator[HeldModelServer]:
-    server = HeldModelServer(model_server.port)
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -14,12 +14,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from benchmarks.processes import free_port
 from serving.hospital.config import NodeConfig
 from serving.hospital.node import Node
 from serving.server import Gateway
 from serving.store.store import Store
 from tests.conftest import TINY
-from tests.serving.hospital.peers import Orthanc, StoreScp, free_port
+from tests.serving.hospital.peers import Orthanc, StoreScp
 
 RULE = {"model": TINY, "modality": ["CR", "DX"]}
 MakeFile = Callable[..., Path]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
-import socket
 import subprocess
-import time
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+
+from benchmarks.processes import free_port
+from tests.waiting import until
 
 
 def program(name: str) -> str:
@@ -24,24 +22,6 @@ def program(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not on this machine: apt-get install dcmtk dicom3tools orthanc orthanc-dicomweb")
     return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on, below those that Linux gives to connections: none takes it before it is used."""
-    while True:
-        port = 20_000 + secrets.randbelow(12_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
-def until(holds: Callable[[], Any], timeout_s: float = 120.0) -> Any:
-    """What it says once it is true."""
-    end = time.monotonic() + timeout_s
-    while not (said := holds()):
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.1)
-    return said
 
 
 def echo(port: int, *options: str, sender: str = "CR1", called: str = "KERASCOPE") -> bool:

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
+from benchmarks.processes import free_port
 from serving.hospital import bounds
 from serving.hospital.config import NodeConfig
 from serving.hospital.node import Node
-from tests.serving.hospital.peers import echo, free_port, store
+from tests.serving.hospital.peers import echo, store
 
 A_ASSOCIATE_RQ = 0x01
 

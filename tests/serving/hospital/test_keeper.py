@@ -14,8 +14,9 @@ from serving.hospital import header
 from serving.hospital.keeper import Keeper
 from serving.store.store import Store
 from tests.serving.conftest import dicom, scene
-from tests.serving.hospital.peers import Orthanc, store, until
+from tests.serving.hospital.peers import Orthanc, store
 from tests.serving.store.answers import analysis
+from tests.waiting import until
 
 PLANTED = (b"DOE", b"JANE", b"SECRET-1", b"19700102", b"1.2.7")
 

@@ -11,11 +11,13 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 from pynetdicom import AE
 
+from benchmarks.processes import free_port
 from serving.audit import trail
 from serving.client import Client, Status
 from tests.conftest import TINY
-from tests.serving.hospital.peers import Orthanc, StoreScp, certificates, echo, free_port, store, until
+from tests.serving.hospital.peers import Orthanc, StoreScp, certificates, echo, store
 from tests.serving.postgresql import Cluster
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import free_port
 from serving.store.store import Store
-from tests.serving.hospital.peers import echo, free_port, store, until
+from tests.serving.hospital.peers import echo, store
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

@@ -11,6 +11,7 @@ import pytest
 from pydicom import dcmread
 from typer.testing import CliRunner
 
+from benchmarks.processes import free_port
 from kerascope import app
 from serving.audit import trail
 from serving.hospital.config import NodeConfig
@@ -20,7 +21,8 @@ from serving.hospital.pull import Pulled, Puller, Wanted
 from serving.security.roles import Role
 from serving.security.tokens import make
 from tests.conftest import TINY
-from tests.serving.hospital.peers import Orthanc, certificates, free_port, store, until
+from tests.serving.hospital.peers import Orthanc, certificates, store
+from tests.waiting import until
 from zoo import errors
 
 pytestmark = pytest.mark.slow

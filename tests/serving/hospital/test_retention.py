@@ -9,7 +9,7 @@ from serving.hospital import header
 from serving.hospital.config import NodeConfig
 from serving.hospital.node import Node
 from serving.store.store import Store
-from tests.serving.hospital.peers import until
+from tests.waiting import until
 
 LONG_AGO = 1_000_000_000.0  # in 2001
 

@@ -18,7 +18,8 @@ from serving.records import Status
 from serving.security.roles import Role
 from serving.security.tokens import make
 from tests.serving.conftest import dicom, scene
-from tests.serving.hospital.peers import certificates, until
+from tests.serving.hospital.peers import certificates
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 

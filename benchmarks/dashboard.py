@@ -6,7 +6,6 @@ nothing else runs.
 
 from __future__ import annotations
 
-import io
 import os
 import statistics
 import sys
@@ -18,15 +17,13 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np
 from playwright.sync_api import Page, sync_playwright
-from pydicom import Dataset, FileMetaDataset, dcmwrite
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bundles import bundle
 from benchmarks.processes import free_port, serving
+from benchmarks.radiograph import radiograph
 from benchmarks.timing import once
 from dashboard import launch
 from serving.client import Client
@@ -95,26 +92,6 @@ class Bar:
         return self.value >= self.bar if self.at_least else self.value <= self.bar
 
 
-def radiograph(side: int, seed: int) -> bytes:
-    """An uncompressed DX of 12 bits, side x side: smooth blobs and noise, another one for each seed."""
-    chance = np.random.default_rng(seed)
-    coarse = chance.integers(200, 3800, (8, 8)).repeat(side // 8, 0).repeat(side // 8, 1)
-    values = np.clip(coarse + chance.normal(0, 60, coarse.shape), 0, 4095).astype("<u2")
-    dataset = Dataset()
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
-    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.Modality = generate_uid(), generate_uid(), "DX"
-    dataset.Rows, dataset.Columns = values.shape
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = 16, 12, 11, 0
-    dataset.PixelData = values.tobytes()
-    written = io.BytesIO()
-    dcmwrite(written, dataset, enforce_file_format=True)
-    return written.getvalue()
-
-
 @contextmanager
 def dashboard(gateway: str) -> Iterator[tuple[str, int]]:
     """A dashboard in a process of its own; gives its address and process."""
@@ -166,7 +143,7 @@ def upload_to_overlay(page: Page, seeds: range) -> float:
     page.evaluate(WATCH)
     found, before = [], ""
     for seed in seeds:
-        send(page, [radiograph(2048, seed)])
+        send(page, [radiograph(seed=seed)])
         took, before = page.evaluate("(before) => window.shown(before, true)", before)
         found.append(took)
     return statistics.median(found[2:])
@@ -175,7 +152,7 @@ def upload_to_overlay(page: Page, seeds: range) -> float:
 def gateway_alone(address: str, model: str, seeds: range) -> float:
     """Milliseconds of the same question without the dashboard, median."""
     with Client(address) as client:
-        files = [radiograph(2048, seed) for seed in seeds]
+        files = [radiograph(seed=seed) for seed in seeds]
         return statistics.median([once(lambda file=file: client.analyze(file, model=model)) for file in files][2:])
 
 

@@ -8,7 +8,6 @@ longer than the gateway's deadline, or where turning away took longer than a sec
 
 from __future__ import annotations
 
-import io
 import sys
 import threading
 import time
@@ -16,42 +15,19 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
-from pydicom import Dataset, FileMetaDataset
-from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from benchmarks.bundles import bundle
+from benchmarks.radiograph import radiograph
 from benchmarks.watched import Memory, watched
 from serving.client import Client
 from serving.settings import Settings
 from zoo import errors
 
 REGISTRY = Path(__file__).parents[1] / "build" / "bench" / "registry"
-SIDE, BACKBONE = 2048, "mobilenetv2"
+BACKBONE = "mobilenetv2"
 PAUSE_S, AT_ONCE_S = 0.5, 1.0
 ANSWERED, TURNED_AWAY = "answered", "TooManyRequests"
 Times = dict[str, list[float]]
-
-
-def radiograph() -> bytes:
-    """2048 x 2048 pixels of 12 bits: smooth noise, 8 MiB."""
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 4096, (33, 33)).astype(np.float64)
-    at = np.linspace(0, 32, SIDE)
-    rows = np.stack([np.interp(at, np.arange(33), line) for line in coarse])
-    pixels = np.stack([np.interp(at, np.arange(33), column) for column in rows.T], axis=1).astype(np.uint16)
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = ComputedRadiographyImageStorage
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = generate_uid()
-    ds.Modality, (ds.Rows, ds.Columns) = "CR", pixels.shape
-    ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PixelRepresentation = 1, "MONOCHROME2", 0
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
-    ds.WindowCenter, ds.WindowWidth = 2048, 4096
-    ds.PixelData = pixels.tobytes()
-    buffer = io.BytesIO()
-    ds.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
 
 
 def load(address: str, model: str, data: bytes, clients: int, seconds: float) -> Times:

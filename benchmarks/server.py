@@ -10,13 +10,13 @@ import grpc
 import numpy as np
 import tensorflow as tf
 from PIL import Image as Pillow
-from pydicom import Dataset, FileMetaDataset, dcmread
-from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom import dcmread
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 from benchmarks.bundles import bundle
 from benchmarks.empty import empty_method
 from benchmarks.processes import serving
+from benchmarks.radiograph import SIDE, radiograph
 from benchmarks.timing import Measured, compare
 from serving.client import Client
 from serving.tfserving import OUTPUTS, array_of, predict_request
@@ -24,26 +24,6 @@ from serving.tfserving import OUTPUTS, array_of, predict_request
 BACKBONE = "mobilenetv2"
 SERVER_BAR = 1 / 0.95
 GATEWAY_BAR = 1.5
-SIDE = 2048
-
-
-def radiograph(side: int = SIDE) -> bytes:
-    """A 12-bit DICOM file of smooth noise with a window, uncompressed, as a CR reader writes it."""
-    coarse = np.random.default_rng(0).integers(0, 4096, (64, 64)).astype(np.float32)
-    smooth = Pillow.fromarray(coarse).resize((side, side), Pillow.Resampling.BICUBIC)
-    ds = Dataset()
-    ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = ComputedRadiographyImageStorage
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = generate_uid()
-    ds.Modality, ds.PhotometricInterpretation = "CR", "MONOCHROME2"
-    ds.Rows, ds.Columns, ds.SamplesPerPixel, ds.PixelRepresentation = side, side, 1, 0
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
-    ds.WindowCenter, ds.WindowWidth = 2048, 4096
-    ds.PixelData = np.asarray(smooth).clip(0, 4095).astype(np.uint16).tobytes()
-    buffer = io.BytesIO()
-    ds.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
 
 
 def bare(data: bytes, size: int) -> np.ndarray:

@@ -22,6 +22,8 @@ from zoo import errors
 APP = Path(__file__).with_name("app.py")
 NO_LOGIN = Path(__file__).with_name("no_login.toml")
 STOP_WITHIN_S = 5.0
+# Streamlit runs each visit in a thread of its own; with a heap for each, what one frees no other can use (mallopt(3)).
+FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 
 
 def command(*, host: str, port: int, login: Path | None = None) -> list[str]:
@@ -37,6 +39,7 @@ def command(*, host: str, port: int, login: Path | None = None) -> list[str]:
         "client.showErrorDetails": "none",
         "client.showErrorLinks": "false",
         "runner.magicEnabled": "false",
+        "runner.postScriptGC": "false",  # 25 ms a run, in which no picture is sent; Python collects by itself
         "global.developmentMode": "false",
         # Streamlit looks for secrets in the working folder and at home by itself: only a login's file is read here.
         "secrets.files": str(login.resolve() if login else NO_LOGIN),
@@ -52,7 +55,7 @@ def environment(*, gateway: str, samples: Path | None, login: Path | None = None
         BadConfig: nobody could log in by that file.
     """
     kind = token_kind(login) if login else ""
-    changes = {"KERASCOPE_GATEWAY": gateway, "PYTHONPATH": _python_path(), ASKED: kind}
+    changes = {"KERASCOPE_GATEWAY": gateway, "PYTHONPATH": _python_path(), ASKED: kind, **FEW_ARENAS}
     if samples is not None:
         changes["KERASCOPE_SAMPLES"] = str(samples.resolve())
     return {**os.environ, **changes}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import account, gateway, intake
 from dashboard.samples import Sample
@@ -21,7 +24,7 @@ ACCEPTED = "accepted"
 WAITING = "waiting"  # True where the page has to be drawn again once a model answers
 MOST_STUDIES = 200
 MOST_PRIORS = 8
-MOST_BYTES = 96 << 20  # of what is kept open; the oldest studies go first
+MOST_BYTES = 64 << 20  # of what is kept open; the oldest studies go first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +121,16 @@ def uploaded() -> None:
     st.session_state[SAMPLE] = None
     if new:
         _keep(intake.studies(file.getvalue() for file in new))
+        _forget(new)
         empty_uploader()
+
+
+def _forget(files: list[UploadedFile]) -> None:
+    """Streamlit would keep what was uploaded as long as the session lives, whatever becomes of its uploader."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        for file in files:
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
 def sampled(offered: list[Sample]) -> None:

@@ -54,7 +54,7 @@ class Scan:
     @cached_property
     def view(self) -> Slice | None:
         """The same for the viewer; None where there is no picture."""
-        return slice_of(self.data, self.picture) if isinstance(self.picture, Image) else None
+        return slice_of(self.data, self.picture, self.sha256) if isinstance(self.picture, Image) else None
 
     @cached_property
     def screen(self) -> Pixels | None:

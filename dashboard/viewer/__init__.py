@@ -23,6 +23,7 @@ from dashboard.viewer.pixels import Slice
 
 NAME = "kerascope_viewer"
 SCRIPTS = ("pixels.js", "overlay.js", "viewer.js", "hands.js")
+AHEAD, AHEAD_SCRIPTS = "kerascope_ahead", ("pixels.js", "ahead.js")
 OCTETS = "application/octet-stream"
 
 
@@ -88,6 +89,13 @@ def show(
     _component()(key=key, data=data, on_ask_change=told)
 
 
+def ahead(picture: Slice | None) -> None:
+    """Has the browser fetch what the viewer is to show, while the model still looks at it; nothing is to be seen."""
+    component = st.components.v2.component(AHEAD, js="\n".join(map(_read, AHEAD_SCRIPTS)))
+    with st.container(key="ahead"):  # style.css hides it
+        component(key=AHEAD, data={"slice": _sent(picture, AHEAD) if picture else None})
+
+
 @cache
 def _read(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text()
@@ -100,10 +108,13 @@ def _component() -> Any:
 
 
 def _sent(picture: Slice, place: str) -> dict[str, Any]:
-    """A slice's facts, its pixels handed to Streamlit's store of media, which drops them when no page shows them."""
+    """A slice's facts, its pixels handed to Streamlit's store of media, which drops them when no page shows them.
+
+    The store tells two of more than a MiB apart by their first, middle and last 64 KiB and by their name alone.
+    """
     manager = runtime.get_instance().media_file_mgr
     return {
-        "url": manager.add(picture.data, OCTETS, f"{NAME}-{place}"),
+        "url": manager.add(picture.data, OCTETS, f"{NAME}-{place}", file_name=picture.sha256),
         "kind": picture.kind,
         "width": picture.width,
         "height": picture.height,

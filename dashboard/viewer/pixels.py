@@ -31,6 +31,7 @@ class Slice:
     """One picture as the viewer takes it.
 
     Attributes:
+        sha256: of the file.
         data: `kind` row by row: grey16 (little endian), grey8 or rgb8.
         width, height: in pixels.
         slope, intercept: value = slope * stored + intercept, in `unit`.
@@ -44,6 +45,7 @@ class Slice:
         marks: which side of the patient each side of the picture is, by top, right, bottom, left; None where unknown.
     """
 
+    sha256: str
     data: bytes
     kind: str
     width: int
@@ -61,8 +63,8 @@ class Slice:
     marks: dict[str, str] | None = None
 
 
-def slice_of(data: bytes, picture: Image) -> Slice:
-    """A file, already read as `picture`, for the viewer.
+def slice_of(data: bytes, picture: Image, sha256: str) -> Slice:
+    """A file, already read as `picture` and with its SHA-256 taken, for the viewer.
 
     A grey DICOM picture keeps all its bits, after the modality LUT (PS3.3 C.11.1). Everything else is shown as the
     8 bits of `picture`: colour, PNG and JPEG, and what a straight window cannot say (VOI LUT, display shutter).
@@ -70,14 +72,15 @@ def slice_of(data: bytes, picture: Image) -> Slice:
     dataset = dcmread(io.BytesIO(data)) if picture.format == DICOM else None
     marks = orientation.marks(dataset) if dataset is not None else None
     if dataset is None or picture.pixels.ndim == 3 or "VOILUTSequence" in dataset or "ShutterShape" in dataset:
-        return _displayed(picture, marks)
-    return _measured(dataset, picture, marks)
+        return _displayed(picture, marks, sha256)
+    return _measured(dataset, picture, marks, sha256)
 
 
-def _displayed(picture: Image, marks: dict[str, str] | None) -> Slice:
+def _displayed(picture: Image, marks: dict[str, str] | None, sha256: str) -> Slice:
     grey = picture.pixels.ndim == 2
     as_it_is = Window(centre=128.0, width=256.0)  # LINEAR: brightness is value / 255
     return Slice(
+        sha256=sha256,
         data=np.ascontiguousarray(picture.pixels).tobytes(),
         kind="grey8" if grey else "rgb8",
         width=picture.width,
@@ -91,8 +94,8 @@ def _displayed(picture: Image, marks: dict[str, str] | None) -> Slice:
     )
 
 
-def _measured(dataset: Dataset, picture: Image, marks: dict[str, str] | None) -> Slice:
-    stored = _without_padding(dataset.pixel_array.astype(np.int32), dataset)
+def _measured(dataset: Dataset, picture: Image, marks: dict[str, str] | None, sha256: str) -> Slice:
+    stored = _without_padding(dataset.pixel_array, dataset)
     if "ModalityLUTSequence" in dataset:
         stored = np.asarray(apply_modality_lut(stored, dataset), np.int32)
         slope, intercept = 1.0, 0.0
@@ -103,7 +106,8 @@ def _measured(dataset: Dataset, picture: Image, marks: dict[str, str] | None) ->
     percentiles = _percentiles(stored, slope, intercept)
     low, high = sorted(end * slope + intercept for end in (least, int(stored.max())))
     return Slice(
-        data=(stored - least).astype("<u2").tobytes(),
+        sha256=sha256,
+        data=_from_zero(stored, least),
         kind="grey16",
         width=picture.width,
         height=picture.height,
@@ -122,7 +126,14 @@ def _measured(dataset: Dataset, picture: Image, marks: dict[str, str] | None) ->
     )
 
 
-def _without_padding(stored: npt.NDArray[np.int32], dataset: Dataset) -> npt.NDArray[np.int32]:
+def _from_zero(stored: npt.NDArray[np.integer], least: int) -> bytes:
+    """Each value less the smallest, as grey16: they are of 16 bits at most, so counting modulo 2^16 will do."""
+    values = stored.astype("<u2")
+    values -= np.uint16(least % (1 << 16))
+    return values.tobytes()
+
+
+def _without_padding(stored: npt.NDArray[np.integer], dataset: Dataset) -> npt.NDArray[np.integer]:
     """What fills the picture up to a rectangle (PS3.3 C.7.5.1.1.2) takes the smallest value of the rest."""
     first = dataset.get("PixelPaddingValue")
     if not isinstance(first, int):

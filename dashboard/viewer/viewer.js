@@ -90,6 +90,7 @@ class Viewer {
 
   async fetch() {
     const wanted = this.slice;
+    if (this.levelsOf === wanted) this.draw();
     try {
       const levels = await load(wanted);
       if (wanted !== this.slice) return;

@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import gateway, markup, panels, session, words
+from dashboard import gateway, markup, panels, session, viewer, words
 from dashboard.i18n import _
 from dashboard.studies import Study
 from dashboard.views import answer, compare, explain
@@ -23,6 +23,7 @@ def page() -> None:
     model = frame.model
     if model is not None:
         st.html(f'<p class="ks-question">{escape(model.question)}</p>')
+    viewer.ahead(study.scan.view if study else None)
     beside = compare.chosen(study, model)
     picture, other, said = _places(two=beside is not None)
     card = gateway.attempt(lambda: gateway.card(model.name, model.version)) if model else None

@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 from streamlit.testing.v1 import AppTest
 
 from benchmarks.processes import free_port
-from dashboard import launch
+from dashboard import launch, viewer
 from serving.store.store import Store
 from tests.dashboard.browsing import CHROMIUM, QUIET
 from tests.dashboard.canned import CannedGateway
@@ -106,13 +106,13 @@ class Page:
     @property
     def viewer(self) -> dict[str, Any]:
         """What the viewer was handed; empty where there is none on the page."""
-        found = self.app.get("bidi_component")
-        return json.loads(found[0].proto.json) if found else {}
+        return next(iter(self.viewers), {})
 
     @property
     def viewers(self) -> list[dict[str, Any]]:
         """What each viewer on the page was handed."""
-        return [json.loads(found.proto.json) for found in self.app.get("bidi_component")]
+        protos = [found.proto for found in self.app.get("bidi_component")]
+        return [json.loads(proto.json) for proto in protos if proto.component_name == viewer.NAME]
 
     @property
     def charts(self) -> list[list[dict[str, Any]]]:

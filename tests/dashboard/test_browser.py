@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -162,6 +163,21 @@ def test_from_an_upload_to_finding_overlay_answer_and_export(browser, canned_add
     page.get_by_text("Most likely: malignant (81 %)").wait_for()
     page.get_by_role("link", name="Models").click()
     page.get_by_text("Intended use").wait_for()
+    page.close()
+
+
+def test_streamlit_keeps_nothing_of_what_was_uploaded(browser, canned_address):
+    from tests.dashboard.pictures import ct
+
+    page = visit(browser, canned_address)
+    ask(page, "breast ultrasound")
+    upload(page, ct(np.arange(256 * 256).reshape(256, 256) % 200))
+    page.locator(".ks-finding").first.wait_for()
+    drawn(page)
+    with urllib.request.urlopen(f"{canned_address}/_stcore/metrics") as metrics:
+        told = metrics.read().decode()
+    assert "cache_memory_bytes" in told
+    assert "UploadedFileManager" not in told
     page.close()
 
 

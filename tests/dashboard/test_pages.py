@@ -195,6 +195,14 @@ def test_another_method_stands_beside_the_picture(page):
     assert (other["map"]["title"], other["map"]["on"]) == ("Score-CAM for malignant", True)
 
 
+def test_two_pictures_that_differ_in_a_few_rows_are_not_taken_for_each_other(page):
+    rows = np.arange(1024 * 1024).reshape(1024, 1024) % 200
+    other = rows.copy()
+    other[200:300] = 7
+    first, second = [page.upload(ct(values)).viewer["slices"][0]["url"] for values in (rows, other)]
+    assert first != second
+
+
 def test_a_file_without_a_patient_has_no_prior(page):
     page.upload(ct(np.arange(64 * 64).reshape(64, 64) % 150, StudyInstanceUID="1.2.9", SeriesInstanceUID="1.2.9.1"))
     page.upload(SLICE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from pydicom import Dataset
@@ -14,7 +16,7 @@ from zoo.imaging import image
 
 
 def seen(data: bytes) -> Slice:
-    return slice_of(data, image.read(data))
+    return slice_of(data, image.read(data), hashlib.sha256(data).hexdigest())
 
 
 def values_of(shown: Slice) -> np.ndarray:

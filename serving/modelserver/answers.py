@@ -40,16 +40,20 @@ class Answers:
 
     Args:
         check_method: see `Options.enable_signature_method_name_check`.
+        content: see `Options.enable_serialization_as_tensor_content`.
     """
 
-    def __init__(self, manager: Manager, metrics: Metrics, *, check_method: bool = False) -> None:
-        self._manager, self._metrics, self._check_method = manager, metrics, check_method
+    def __init__(
+        self, manager: Manager, metrics: Metrics, *, check_method: bool = False, content: bool = False
+    ) -> None:
+        self._manager, self._metrics = manager, metrics
+        self._check_method, self._content = check_method, content
 
     def predict(self, request: PredictRequest, call: Call) -> PredictResponse:
         """Named tensors in, named tensors out."""
         loaded = self._loaded(request)
         with self._timed(loaded, "Predict"):
-            return predict(loaded.servable, loaded.run, request, call)
+            return predict(loaded.servable, loaded.run, request, call, content=self._content)
 
     def classify(self, request: ClassificationRequest, call: Call) -> ClassificationResponse:
         """Examples in, labels and scores out."""

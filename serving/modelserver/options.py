@@ -11,7 +11,6 @@ from zoo.errors import BadConfig
 
 REFUSED = {
     "enable_profiler": "it has no profiler service",
-    "enable_serialization_as_tensor_content": "it always answers with tensor_content where the type allows",
     "flush_filesystem_caches": "it leaves the file system's caches alone",
     "force_allow_any_version_labels_for_unavailable_models": "a label moves only to a version that serves",
     "mixed_precision": "it computes as the SavedModel says",
@@ -75,6 +74,8 @@ class Options:
         load_retry_interval_micros: microseconds between two tries; a negative number for none.
         enable_signature_method_name_check: Classify and Regress want a signature whose method_name is theirs; without
             it, one with the right inputs and outputs will do.
+        enable_serialization_as_tensor_content: Predict writes the numbers of its answers as tensor_content, and not
+            into the field of their type, such as float_val.
         engine: tensorflow, or openvino for more speed on x86 processors (the optional extra [openvino]). This flag
             is ours.
         trusted_key: file of public keys, PEM: only a version that one of them signed (kerascope zoo sign), and that is
@@ -109,6 +110,7 @@ class Options:
     max_num_load_retries: int = 5
     load_retry_interval_micros: int = 60_000_000
     enable_signature_method_name_check: bool = False
+    enable_serialization_as_tensor_content: bool = False
     engine: str = "tensorflow"
     trusted_key: str = ""
     enable_model_warmup: bool = True

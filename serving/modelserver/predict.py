@@ -16,6 +16,7 @@ from tensorflow.core.framework.tensor_pb2 import TensorProto
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
 from serving.modelserver.call import Call
+from serving.modelserver.encoding import encode
 from serving.modelserver.running import Run
 from serving.modelserver.servables import Servable, Signature
 
@@ -24,8 +25,13 @@ DEFAULT_SIGNATURE = "serving_default"
 _DTYPE_NAMES = {tf.float32: "float", tf.float64: "double"}
 
 
-def predict(servable: Servable, run: Run, request: PredictRequest, call: Call) -> PredictResponse:
+def predict(
+    servable: Servable, run: Run, request: PredictRequest, call: Call, *, content: bool = False
+) -> PredictResponse:
     """Answers one request on one loaded version, whatever model and version the request names.
+
+    Args:
+        content: see `Options.enable_serialization_as_tensor_content`.
 
     Raises:
         tf.errors.OpError: FailedPrecondition for an unknown signature, InvalidArgument for inputs or an
@@ -40,7 +46,7 @@ def predict(servable: Servable, run: Run, request: PredictRequest, call: Call) -
     response.model_spec.version.value = servable.version
     response.model_spec.signature_name = signature.name
     for name in names:
-        encode(outputs[name], response.outputs[name])
+        encode(outputs[name], response.outputs[name], content=content)
     return response
 
 
@@ -123,18 +129,6 @@ def _array(proto: TensorProto, shape: list[int], dtype: tf.DType) -> np.ndarray:
     if proto.tensor_content and dtype != tf.string:
         return np.frombuffer(proto.tensor_content, dtype.as_numpy_dtype).reshape(shape)
     return tf.make_ndarray(proto)
-
-
-def encode(array: np.ndarray, proto: TensorProto) -> None:
-    """Writes an array into `proto`: numbers as tensor_content, strings (bytes in an array of objects) as string_val."""
-    dtype = tf.string if array.dtype == object else tf.as_dtype(array.dtype)
-    proto.dtype = dtype.as_datatype_enum
-    for size in array.shape:
-        proto.tensor_shape.dim.add(size=size)
-    if dtype == tf.string:
-        proto.string_val.extend(array.ravel().tolist())
-    else:
-        proto.tensor_content = array.tobytes()
 
 
 def _invalid(message: str) -> tf.errors.InvalidArgumentError:

@@ -72,7 +72,12 @@ class ModelServer:
         self._server = grpc.server(
             ThreadPoolExecutor(self._max_threads(), "grpc"), options=channel_options(options.grpc_channel_arguments)
         )
-        answers = Answers(self.manager, self.metrics, check_method=options.enable_signature_method_name_check)
+        answers = Answers(
+            self.manager,
+            self.metrics,
+            check_method=options.enable_signature_method_name_check,
+            content=options.enable_serialization_as_tensor_content,
+        )
         self._add_services(answers)
         self._credentials = credentials(options)
         self.port = self._bind(f"0.0.0.0:{options.port}")

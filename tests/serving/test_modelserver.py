@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import numpy as np
@@ -21,6 +22,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from serving.modelserver.options import Options
 from serving.modelserver.server import ModelServer, create_server
 from tests.serving.model_server_client import WAIT_S, Client, predict_request
+from tests.serving.model_servers import asked
 from tests.serving.tiny_models import write_line
 
 pytestmark = pytest.mark.slow
@@ -55,6 +57,18 @@ def test_predict_gives_what_the_model_computes(client: Client) -> None:
     np.testing.assert_array_equal(tf.make_ndarray(answer.outputs["total"]), np.array([15], "float32"))
     assert (answer.model_spec.name, answer.model_spec.version.value) == ("line", 1)
     assert answer.model_spec.signature_name == "serving_default"
+
+
+def test_the_numbers_of_an_answer_are_in_the_field_of_their_type(client: Client) -> None:
+    y = client.predict(predict_request()).outputs["y"]
+    assert (list(y.float_val), y.tensor_content) == ([3, 5, 7], b"")
+
+
+def test_the_numbers_of_an_answer_are_bytes_where_that_is_asked_for(tmp_path: Path) -> None:
+    write_line(tmp_path, 1)
+    with asked(tmp_path, enable_serialization_as_tensor_content=True) as own:
+        y = own.predict(predict_request()).outputs["y"]
+    assert (list(y.float_val), y.tensor_content) == ([], np.array([3, 5, 7], "<f4").tobytes())
 
 
 def test_numbers_are_read_from_either_field_of_a_tensor(client: Client) -> None:

@@ -11,7 +11,7 @@ from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
 from tensorflow_serving.apis.input_pb2 import Input
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 
-from serving.modelserver.predict import encode
+from serving.modelserver.encoding import encode
 from serving.modelserver.rest import messages
 from serving.modelserver.rest.tensors import to_array, to_json
 

@@ -23,7 +23,7 @@ from tensorflow_serving.apis.input_pb2 import Input
 from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.apis.regression_pb2 import RegressionResult
 
-from serving.modelserver.predict import encode
+from serving.modelserver.encoding import encode
 from serving.modelserver.rest.tensors import decoded, is_base64, shortest, shown, to_array, to_json
 
 Infos = Mapping[str, TensorInfo]
@@ -80,7 +80,7 @@ def fill_inputs(document: Mapping[str, Any], infos: Infos, request: PredictReque
     else:
         raise _invalid("Missing 'inputs' or 'instances' key")
     for name, array in arrays.items():
-        encode(array, request.inputs[name])
+        encode(array, request.inputs[name], content=True)
     return "instances" in document
 
 

@@ -14,15 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from serving.doorman import Doorman, TurnedAway, run_by
 from serving.status import STATUS, abort_on_error
 from zoo import errors
-
-TurnedAway = Callable[[str, grpc.StatusCode], None]
 
 
 class Group:
@@ -56,23 +55,30 @@ class Admission(grpc.ServerInterceptor):
 
     To stand before all other interceptors. It takes in unary calls as streams of one message: only so does gRPC for
     Python leave the message with the sender until a thread is free, and tell us when a call ends that never sent one.
+    A call that the doorman ends needs no place.
 
     Args:
         service: its full name.
         groups: by a method's own name.
         others: for the methods not named.
-        turned_away: is told the method and the status of every call that ends here.
+        doorman: ends the calls that find no place.
+        turned_away: is told the method and the status of every call whose message is none.
         patience_s: a caller whose one message has not come by then is hung up on, at the next `hang_up`.
     """
 
     def __init__(
-        self, service: str, groups: Mapping[str, Group], others: Group, turned_away: TurnedAway, patience_s: float
+        self,
+        service: str,
+        groups: Mapping[str, Group],
+        others: Group,
+        doorman: Doorman,
+        turned_away: TurnedAway,
+        patience_s: float,
     ) -> None:
         self._prefix, self._groups, self._others = f"/{service}/", groups, others
-        self._turned_away, self._patience_s = turned_away, patience_s
+        self._doorman, self._turned_away, self._patience_s = doorman, turned_away, patience_s
         self._silent: dict[grpc.ServicerContext, float] = {}
         self._lock = threading.Lock()
-        self._doorman = ThreadPoolExecutor(2, thread_name_prefix="doorman")
 
     def hang_up(self) -> None:
         """Ends the calls that hold a thread and have sent nothing for too long; to be called again and again."""
@@ -83,8 +89,8 @@ class Admission(grpc.ServerInterceptor):
 
     def stop(self) -> None:
         """Ends the threads, once the server has ended."""
-        for threads in (self._doorman, *(group.threads for group in {self._others, *self._groups.values()})):
-            threads.shutdown(wait=False, cancel_futures=True)
+        for group in {self._others, *self._groups.values()}:
+            group.threads.shutdown(wait=False, cancel_futures=True)
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], handler_call_details: grpc.HandlerCallDetails
@@ -92,7 +98,7 @@ class Admission(grpc.ServerInterceptor):
         """The handler of a call that has a place, or one that turns it away (grpc.ServerInterceptor)."""
         handler = continuation(handler_call_details)
         method = handler_call_details.method.removeprefix(self._prefix)
-        if handler is None or method == handler_call_details.method:
+        if handler is None or method == handler_call_details.method or self._doorman.turns_away(handler):
             return handler
         group = self._groups.get(method, self._others)
         if group.enter():
@@ -118,18 +124,17 @@ class Admission(grpc.ServerInterceptor):
             if handler.response_streaming
             else grpc.stream_unary_rpc_method_handler
         )
-        return make(_by(group.threads, many if handler.response_streaming else one), None, handler.response_serializer)
+        behave = run_by(group.threads, many if handler.response_streaming else one)
+        return make(behave, None, handler.response_serializer)
 
     def _send_away(self, method: str, group: Group) -> Any:
-        def refuse(_: Iterator[bytes], context: grpc.ServicerContext) -> None:
-            self._turned_away(method, STATUS[errors.TooManyRequests])
-            with abort_on_error(context):
-                raise errors.TooManyRequests(
-                    f"The gateway has taken on {group.size} calls of this kind, and takes no more at once. Ask again "
-                    "in a second, or give it more places: KERASCOPE_REQUESTS_WAITING, KERASCOPE_STREAMS."
-                )
+        def refuse(_: grpc.ServicerContext) -> NoReturn:
+            raise errors.TooManyRequests(
+                f"The gateway has taken on {group.size} calls of this kind, and takes no more at once. Ask again in a "
+                "second, or give it more places: KERASCOPE_REQUESTS_WAITING, KERASCOPE_STREAMS."
+            )
 
-        return grpc.stream_unary_rpc_method_handler(_by(self._doorman, refuse))
+        return self._doorman.turning_away(method, refuse)
 
     def _read(self, method: str, handler: Any, requests: Iterator[bytes], context: grpc.ServicerContext) -> Any:
         """The call's message; or its messages, of which a bad one raises where it is read."""
@@ -165,9 +170,3 @@ def _parsed(method: str, handler: Any, data: bytes | None) -> Any:
     raise errors.BadRequest(
         f"{method} was sent {found} of serving/proto/kerascope/v1/inference.proto. Generate the client from it."
     )
-
-
-def _by(threads: ThreadPoolExecutor, behaviour: Callable[..., Any]) -> Callable[..., Any]:
-    """Has a handler's behaviour run by these threads (grpc/_server.py, _select_thread_pool_for_behavior)."""
-    behaviour.experimental_thread_pool = threads  # type: ignore[attr-defined]
-    return behaviour

@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection
 from serving.admission import Admission, Group
 from serving.audit.trail import Audit
 from serving.catalogue import Catalogue
+from serving.doorman import Doorman
 from serving.explainer import Explainer
 from serving.memory import keep_large_blocks
 from serving.metrics import CallsWatched, Metrics, PredictsWatched
@@ -61,6 +62,7 @@ class Gateway:
         )
         self._store = opened(settings.store, spool=settings.spool) if settings.store else None
         self._images = Group("image", working=settings.request_threads, waiting=settings.requests_waiting)
+        self._doorman = Doorman(self.metrics.turned_away)
         self._admission = self._admitting()
         self._servicer = self._answering()
         self._server = self._build()
@@ -88,6 +90,7 @@ class Gateway:
         self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait()
         self._admission.stop()
+        self._doorman.stop()
         self._explainer.stop()
         self._model_server.close()
         self._stop_metrics()
@@ -127,7 +130,9 @@ class Gateway:
             "Watch": Group("watch", working=settings.watchers + 1, waiting=waiting),
         }
         others = Group("request", working=settings.request_threads, waiting=waiting)
-        return Admission(SERVICE, groups, others, self.metrics.turned_away, patience_s=settings.request_timeout_s)
+        return Admission(
+            SERVICE, groups, others, self._doorman, self.metrics.turned_away, patience_s=settings.request_timeout_s
+        )
 
     def _build(self) -> grpc.Server:
         settings = self._settings
@@ -136,7 +141,7 @@ class Gateway:
             interceptors=(
                 self._admission,
                 CallsWatched(self.metrics, SERVICE, lambda name: name in self._catalogue.names()),
-                policy.guard(settings, self._audit),
+                policy.guard(settings, self._audit, self._doorman),
             ),
             options=(
                 ("grpc.max_receive_message_length", settings.max_image_bytes + HEADROOM_BYTES),

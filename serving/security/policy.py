@@ -7,6 +7,7 @@ import ipaddress
 import grpc
 
 from serving.audit.trail import Audit
+from serving.doorman import Doorman
 from serving.security.guard import Guard
 from serving.security.limits import Limiter
 from serving.security.tls import server_credentials
@@ -46,14 +47,15 @@ def credentials(settings: Settings) -> grpc.ServerCredentials | None:
     return server_credentials(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
 
 
-def guard(settings: Settings, audit: Audit | None) -> Guard:
+def guard(settings: Settings, audit: Audit | None, doorman: Doorman) -> Guard:
     """What stands before every call.
 
     Raises:
         BadConfig: a file is not what it should be.
     """
     per_minute = settings.requests_per_minute
-    return Guard(verifier(settings), Limiter(per_minute, settings.burst) if per_minute else None, audit)
+    limiter = Limiter(per_minute, settings.burst) if per_minute else None
+    return Guard(verifier(settings), limiter, audit, doorman)
 
 
 def verifier(settings: Settings) -> Verifier | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import grpc
@@ -36,6 +37,7 @@ class Question:
         request_id: the same question asked again under it is answered from the store, where there is one.
         stream_id: of the stream it came on; kept by the store.
         study_uid: the study it is kept under; empty for the file's own.
+        digest: gives the SHA-256 of the image's bytes in hexadecimal, and computes it once.
     """
 
     image: bytes
@@ -45,6 +47,10 @@ class Question:
     request_id: str = ""
     stream_id: str = ""
     study_uid: str = ""
+    digest: Callable[[], str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", cache(partial(_sha256, self.image)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,7 +93,7 @@ class Asking:
             As `Service.analyze`, and `Recorder.analyze` where there is a store.
         """
         with audited(self._audit, context, "analyze") as access:
-            with about(access, question.image, question.model, question.version):
+            with about(access, question):
                 answer = self._answer(question, timeout_s)
             made_by = answer.analysis.provenance
             access.answered(made_by)
@@ -103,19 +109,24 @@ class Asking:
             version=question.version,
             embedding=question.embedding,
             timeout_s=timeout_s,
+            digest=question.digest,
         )
         return Answer(analysis=analysis)
 
 
 @contextmanager
-def about(access: Access, image: bytes, model: str, version: int) -> Iterator[None]:
+def about(access: Access, question: Question) -> Iterator[None]:
     """Says of a picture that is turned away which one it was, and by which model: one that the registry knows."""
     try:
         yield
     except (errors.BadImage, errors.ImageRefused):
-        access.subject = f"sha256:{hashlib.sha256(image).hexdigest()}"
-        access.model, access.version = model, version
+        access.subject = f"sha256:{question.digest()}"
+        access.model, access.version = question.model, question.version
         raise
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _recorder(service: Service, store: Store | None) -> Recorder | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 from serving.asking import Answer, Question
@@ -45,7 +44,12 @@ class Recorder:
         model, version = question.model, question.version
         try:
             return self._service.analyze(
-                question.image, model=model, version=version, embedding=True, timeout_s=timeout_s
+                question.image,
+                model=model,
+                version=version,
+                embedding=True,
+                timeout_s=timeout_s,
+                digest=question.digest,
             )
         except (errors.BadImage, errors.ImageRefused) as refusal:
             self._store.analyses.refuse(
@@ -53,7 +57,7 @@ class Recorder:
                 _header(question),
                 model=model,
                 version=version,
-                image_sha256=hashlib.sha256(question.image).hexdigest(),
+                image_sha256=question.digest(),
                 **_names(question),
             )
             raise
@@ -67,7 +71,7 @@ def refusal_of(kept: StoredAnalysis) -> errors.BadImage | errors.ImageRefused:
 
 def _again(kept: StoredAnalysis, question: Question) -> Answer:
     """What was said the first time, without the pooled features."""
-    if (kept.image_sha256, kept.model) != (hashlib.sha256(question.image).hexdigest(), question.model):
+    if (kept.image_sha256, kept.model) != (question.digest(), question.model):
         raise errors.BadRequest(
             "This request_id has been used for another image or model. Take a new one for each question."
         )

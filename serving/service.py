@@ -7,7 +7,9 @@ import os
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import metadata
 from typing import NamedTuple
 
@@ -95,7 +97,14 @@ class Service:
         return self._bundle(name, version).reference_set()
 
     def analyze(
-        self, data: bytes, *, model: str, version: int = 0, embedding: bool = False, timeout_s: float | None = None
+        self,
+        data: bytes,
+        *,
+        model: str,
+        version: int = 0,
+        embedding: bool = False,
+        timeout_s: float | None = None,
+        digest: Callable[[], str] | None = None,
     ) -> Analysis:
         """One image's findings.
 
@@ -105,31 +114,34 @@ class Service:
             version: 0 for the newest that answers.
             embedding: asks for the pooled features too.
             timeout_s: the caller's own limit, where it is shorter than the gateway's.
+            digest: gives the SHA-256 of `data` in hexadecimal, for a caller who needs it, too.
 
         Raises:
             UnknownModel, BadBundle: as `Catalogue.bundle`.
             BadImage, ImageRefused: the picture is unreadable or not for this model.
             ModelNotReady, BackendTimeout: the model server is away or too slow.
         """
-        bundle = self._bundle(model, version)
+        bundle, digest = self._bundle(model, version), digest or partial(_sha256, data)
         try:
-            return self._analyze(data, bundle.card, embedding, timeout_s)
+            return self._analyze(data, bundle.card, embedding, timeout_s, digest)
         except errors.ModelNotReady:
             if version or (newer := self._bundle_now(model)).version == bundle.version:
                 raise
-            return self._analyze(data, newer.card, embedding, timeout_s)  # versions were just being exchanged
+            return self._analyze(data, newer.card, embedding, timeout_s, digest)  # versions were just being exchanged
 
-    def _analyze(self, data: bytes, card: ModelCard, embedding: bool, timeout_s: float | None) -> Analysis:
+    def _analyze(
+        self, data: bytes, card: ModelCard, embedding: bool, timeout_s: float | None, digest: Callable[[], str]
+    ) -> Analysis:
         started = time.perf_counter()
         prepared = self._prepare(data, card)
-        digest = self._hashing.submit(_sha256, data)  # while the model works and this process would only wait
+        hashed = self._hashing.submit(digest)  # while the model works and this process would only wait
         asked = time.perf_counter()
         limit = _limit(timeout_s, self._settings.request_timeout_s, started)
         raw = self._ask(card, prepared.pixels, limit, embedding)
         ended = time.perf_counter()
         return Analysis(
             findings=findings(card, raw),
-            provenance=self._provenance(card, digest.result()),
+            provenance=self._provenance(card, hashed.result()),
             image=_facts(prepared.image),
             timings=Timings(
                 decode_ms=prepared.decode_ms,

@@ -72,12 +72,13 @@ class InferenceServicer(StreamServicer):
 
     def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> pb.ExplainResponse:
         """One image and one label in, one map out."""
+        question = Question(image=request.image, model=request.model.name, version=request.model.version)
         with abort_on_error(context), audited(self._audit, context, "explain") as access:
-            with about(access, request.image, request.model.name, request.model.version):
+            with about(access, question):
                 explanation = self._service.explain(
-                    request.image,
-                    model=request.model.name,
-                    version=request.model.version,
+                    question.image,
+                    model=question.model,
+                    version=question.version,
                     method=messages.method_from_message(request.method),
                     label=request.label,
                     timeout_s=context.time_remaining(),

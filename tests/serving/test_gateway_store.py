@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -78,6 +79,19 @@ def test_a_refusal_is_kept_with_its_reason(asked: Client, url: str, make_dicom):
     stored = asked.analysis(item.analysis_id)
     assert stored.analysis is None
     assert stored.detail
+
+
+def test_a_refused_picture_is_hashed_once(asked: Client, make_dicom, monkeypatch: pytest.MonkeyPatch):
+    image, hashed, sha256 = make_dicom(Modality="CT"), [], hashlib.sha256
+
+    def seen(data: bytes = b"", **options: bool) -> object:
+        hashed.append(data)
+        return sha256(data, **options)
+
+    monkeypatch.setattr(hashlib, "sha256", seen)
+    with pytest.raises(errors.ImageRefused):
+        asked.analyze(image, model=TINY)
+    assert hashed.count(image) == 1
 
 
 def test_the_same_question_asked_twice_has_one_answer(asked: Client, url: str, png: bytes, make_png, make_dicom):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import numpy as np
 import tensorflow as tf
-from PIL import Image as Pillow
-from pydicom import dcmread
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+from benchmarks import decode
 from benchmarks.bundles import bundle
+from benchmarks.decode import bare
 from benchmarks.empty import empty_method
 from benchmarks.processes import serving
 from benchmarks.radiograph import SIDE, radiograph
@@ -26,14 +25,9 @@ SERVER_BAR = 1 / 0.95
 GATEWAY_BAR = 1.5
 
 
-def bare(data: bytes, size: int) -> np.ndarray:
-    """What anybody's script does: pydicom's pixels, to 8 bits, resized by Pillow; no windows, no checks."""
-    pixels = (dcmread(io.BytesIO(data)).pixel_array >> 4).astype(np.uint8)
-    return np.asarray(Pillow.fromarray(pixels).resize((size, size), Pillow.Resampling.BILINEAR))
-
-
 def measure(registry: Path) -> Iterator[Measured]:
-    """One client against the embedded server, and `Analyze` of a large DICOM file, less the model's own time."""
+    """A file read and gated; one client against the embedded server; `Analyze` of that file, less the model's time."""
+    yield decode.measure()
     made = bundle(BACKBONE, registry)
     analyze = tf.saved_model.load(str(made.path)).signatures["analyze"]
     pixels = np.random.default_rng(0).integers(0, 256, (224, 224, 1), dtype=np.uint8)

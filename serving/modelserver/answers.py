@@ -33,6 +33,9 @@ from serving.modelserver.predict import DEFAULT_SIGNATURE, predict
 
 SIGNATURE_DEF = "signature_def"
 _SERVING = ":tensorflow:serving:"
+_OfOneModel = (
+    PredictRequest | ClassificationRequest | RegressionRequest | GetModelMetadataRequest | GetModelStatusRequest
+)
 
 
 class Answers:
@@ -51,13 +54,13 @@ class Answers:
 
     def predict(self, request: PredictRequest, call: Call) -> PredictResponse:
         """Named tensors in, named tensors out."""
-        loaded = self._loaded(request)
+        loaded = self._manager.loaded(_spec_of(request))
         with self._timed(loaded, "Predict"):
             return predict(loaded.servable, loaded.run, request, call, content=self._content)
 
     def classify(self, request: ClassificationRequest, call: Call) -> ClassificationResponse:
         """Examples in, labels and scores out."""
-        examples, loaded = self._examples(request.model_spec, request.input)
+        examples, loaded = self._examples(_spec_of(request), request.input)
         response = ClassificationResponse()
         with self._timed(loaded, "Classify"):
             response.result.CopyFrom(examples.classify(request.model_spec, request.input, call))
@@ -66,7 +69,7 @@ class Answers:
 
     def regress(self, request: RegressionRequest, call: Call) -> RegressionResponse:
         """Examples in, one number each out."""
-        examples, loaded = self._examples(request.model_spec, request.input)
+        examples, loaded = self._examples(_spec_of(request), request.input)
         response = RegressionResponse()
         with self._timed(loaded, "Regress"):
             response.result.CopyFrom(examples.regress(request.model_spec, request.input, call))
@@ -90,8 +93,9 @@ class Answers:
 
     def metadata(self, request: GetModelMetadataRequest) -> GetModelMetadataResponse:
         """The signatures of a version, inputs and outputs with type and shape."""
+        spec = _spec_of(request)
         _check_fields(request)
-        servable = self._manager.loaded(request.model_spec).servable
+        servable = self._manager.loaded(spec).servable
         signatures = SignatureDefMap()
         for name, definition in servable.signature_defs.items():
             signatures.signature_def[name].CopyFrom(definition)
@@ -103,9 +107,7 @@ class Answers:
 
     def status(self, request: GetModelStatusRequest) -> GetModelStatusResponse:
         """Each version's state, with the error of one that would not load."""
-        if not request.HasField("model_spec"):
-            raise _invalid("Missing ModelSpec")
-        states = self._manager.states_of(request.model_spec)
+        states = self._manager.states_of(_spec_of(request))
         response = GetModelStatusResponse()
         for version, entry in states.items():
             status = response.model_version_status.add(version=version, state=entry.state)
@@ -132,11 +134,6 @@ class Answers:
         took_us = (time.monotonic() - start_s) * 1e6
         self._metrics.add(f"{_SERVING}request_latency", model, api, entrypoint, value=took_us)
 
-    def _loaded(self, request: PredictRequest) -> Loaded:
-        if not request.HasField("model_spec"):
-            raise _invalid("Missing ModelSpec")
-        return self._manager.loaded(request.model_spec)
-
     def _examples(self, spec: ModelSpec, examples: Input) -> tuple[Examples, Loaded]:
         loaded = self._manager.loaded(spec)
         kind = examples.WhichOneof("kind")
@@ -157,9 +154,13 @@ def _code_name(code: int) -> str:
     return next((name for name, number in vars(tf.errors).items() if number == code and name.isupper()), "UNKNOWN")
 
 
-def _check_fields(request: GetModelMetadataRequest) -> None:
+def _spec_of(request: _OfOneModel) -> ModelSpec:
     if not request.HasField("model_spec"):
         raise _invalid("Missing ModelSpec")
+    return request.model_spec
+
+
+def _check_fields(request: GetModelMetadataRequest) -> None:
     if not request.metadata_field:
         raise _invalid("GetModelMetadataRequest must specify at least one metadata_field")
     for field in request.metadata_field:

@@ -76,6 +76,11 @@ def check(config: ModelServerConfig) -> None:
                 f"Expected model {model.name} to have an absolute path or URI; got base_path()={model.base_path}"
             )
         _check_platform(model)
+        if model.HasField("logging_config"):
+            raise _invalid(
+                f"No request-logger-creator provided. Model {model.name} has a logging_config, and requests are not "
+                "logged here, nor by a TensorFlow Serving as it is released: leave it out."
+            )
 
 
 def _check_platform(model: ModelConfig) -> None:

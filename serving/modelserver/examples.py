@@ -105,7 +105,7 @@ class Examples:
 
 
 def _outputs(definition: SignatureDef, method: str) -> list[str]:
-    """The outputs that make an answer; raises InvalidArgument or FailedPrecondition if the signature has no such."""
+    """The outputs that make an answer; raises InvalidArgument if the signature has no such."""
     if len(definition.inputs) != 1:
         raise _invalid("Expected one input Tensor.")
     if method == CLASSIFY and len(definition.outputs) not in (1, 2):
@@ -113,17 +113,17 @@ def _outputs(definition: SignatureDef, method: str) -> list[str]:
     if method == REGRESS and len(definition.outputs) != 1:
         raise _invalid("Expected one output Tensor.")
     if _INPUTS not in definition.inputs:
-        raise _unfit(f"No {_KINDS[method]} inputs found in SignatureDef: {definition}")
+        raise _invalid(f"No {_KINDS[method]} inputs found in SignatureDef: {definition}")
     names = [
         name for name in ((_CLASSES, _SCORES) if method == CLASSIFY else (_OUTPUTS,)) if name in definition.outputs
     ]
     if not names and method == CLASSIFY:
-        raise _unfit(
+        raise _invalid(
             'Expected classification signature outputs to contain at least one of "classes" or "scores". '
             f"Signature was: {definition}"
         )
     if not names:
-        raise _unfit(f"No regression outputs found in SignatureDef: {definition}")
+        raise _invalid(f"No regression outputs found in SignatureDef: {definition}")
     return names
 
 
@@ -197,7 +197,3 @@ def _dtype(array: np.ndarray) -> str:
 
 def _invalid(message: str) -> tf.errors.InvalidArgumentError:
     return tf.errors.InvalidArgumentError(None, None, message)
-
-
-def _unfit(message: str) -> tf.errors.FailedPreconditionError:
-    return tf.errors.FailedPreconditionError(None, None, message)

@@ -94,4 +94,6 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         """Serves what the new configuration lists instead; answers when that is loaded."""
         with abort_on_error(context):
             self._manager.reload(request.config, waited_for=context.is_active)
-            return model_management_pb2.ReloadConfigResponse()
+            response = model_management_pb2.ReloadConfigResponse()
+            response.status.SetInParent()  # OK, said and not left out
+            return response

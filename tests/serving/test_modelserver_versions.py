@@ -281,9 +281,22 @@ def test_a_reload_serves_what_it_lists_and_nothing_else(add, start, base_path: P
     client = start()
     wait_until(lambda: client.states() == {1: "AVAILABLE"})
     renamed = text_format.Parse(config(base_path).replace('"line"', '"straight"', 1), ModelServerConfig())
-    client.model.HandleReloadConfigRequest(ReloadConfigRequest(config=renamed), timeout=WAIT_S)
+    answer = client.model.HandleReloadConfigRequest(ReloadConfigRequest(config=renamed), timeout=WAIT_S)
+    assert (answer.HasField("status"), answer.status.error_code) == (True, 0)
     assert client.answering_version("straight") == 1
     assert client.states() == {1: "END"}
+
+
+def test_an_empty_configuration_file_is_one_to_be_filled_later(add, start, base_path: Path) -> None:
+    add(1)
+    file = base_path.parent / "models.config"
+    file.touch()
+    client = start(model_config_file=str(file), model_config_file_poll_wait_seconds=0.05)
+    with pytest.raises(grpc.RpcError) as caught:
+        client.predict(predict_request())
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    file.write_text(config(base_path))
+    wait_until(lambda: client.states() == {1: "AVAILABLE"})
 
 
 @pytest.mark.parametrize(
@@ -291,6 +304,7 @@ def test_a_reload_serves_what_it_lists_and_nothing_else(add, start, base_path: P
     [
         ('model_config_list { config { name: "a" base_path: "/a" } }', "neither ModelServerConfig::model_type"),
         ('model_config_list { config { name: "a" base_path: "a" } }', "to have an absolute path or URI"),
+        (config(Path("/a"), more="logging_config {}"), "No request-logger-creator provided"),
         ("model_config_list { config { nmae: 1 } }", 'no field named "nmae"'),
         (config(Path("/a"), more='version_labels { key: "stable" value: 1 }'), "Request to assign label to version 1"),
     ],

@@ -123,6 +123,7 @@ def test_metadata_is_told(url: str) -> None:
         ("/v1/models/line:predict", {}, 400, "Missing 'inputs' or 'instances' key"),
         ("/v1/models/line:classify", {"examples": [{}]}, 400, "No classification inputs found in SignatureDef"),
         ("/v1/models/line:ask", {}, 400, "Malformed request: POST /v1/models/line:ask"),
+        ("/v1/models/line:PREDICT", {}, 400, "Malformed request: POST /v1/models/line:PREDICT"),
         ("/v2/models/line", {}, 404, "Not found: POST /v2/models/line"),
         ("/v1/models/line/versions/99999999999999999999:predict", {}, 400, "Failed to convert version"),
     ],
@@ -130,6 +131,15 @@ def test_metadata_is_told(url: str) -> None:
 def test_a_mistake_is_told_in_json_with_its_code(url: str, path: str, body: object, status: int, words: str) -> None:
     found, answer = post(url, path, body)
     assert (found, list(answer), words in answer["error"]) == (status, ["error"], True), answer
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD"])
+def test_other_methods_are_refused_and_the_connection_goes_on(url: str, method: str) -> None:
+    with requests.Session() as session:
+        reply = session.request(method, f"{url}/v1/models/line:predict", json={"inputs": []}, timeout=WAIT_S)
+        error = {"error": f"Malformed request: {method} /v1/models/line:predict"}
+        assert (reply.status_code, reply.text) == (400, "" if method == "HEAD" else json.dumps(error))
+        assert session.get(f"{url}/v1/models/line", timeout=WAIT_S).ok
 
 
 def test_a_graphs_failure_is_told_without_its_stack(url: str) -> None:

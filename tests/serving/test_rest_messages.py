@@ -182,9 +182,11 @@ def test_examples_hold_what_json_holds() -> None:
         ({}, "key 'examples' is expected and was not found"),
         ({"examples": 1}, "Expecting 'examples' value to be an list/array"),
         ({"examples": []}, "'examples' value is an empty array"),
-        ({"examples": [1]}, "Example must be JSON object"),
+        ({"examples": [1]}, "Example must be JSON object but got JSON Number"),
         ({"examples": [{"x": [1, 1.5]}]}, "Unexpected element type in feature: x expecting type: int64"),
-        ({"examples": [{"x": [[1]]}]}, "Feature: x has element with unexpected JSON type"),
+        ({"examples": [{"x": [[1]]}]}, "Feature: x has element with unexpected JSON type: Array"),
+        ({"examples": [{"x": None}]}, "Feature: x has element with unexpected JSON type: Null"),
+        ({"examples": [{"x": 1e39}]}, "Cannot convert JSON value: 1e+39 to float without loss of precision."),
         ({"examples": [{"x": [2**63]}]}, "Feature: x has uint64 element. Only int64 is supported."),
     ],
 )

@@ -24,7 +24,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
 from tensorflow_serving.apis.regression_pb2 import RegressionResult
 
 from serving.modelserver.encoding import encode
-from serving.modelserver.rest.tensors import decoded, is_base64, shortest, shown, to_array, to_json
+from serving.modelserver.rest.tensors import decoded, is_base64, kind_of, shortest, shown, to_array, to_json
 
 Infos = Mapping[str, TensorInfo]
 
@@ -186,7 +186,7 @@ def fill_examples(document: Mapping[str, Any], examples: Input) -> None:
 
 def _fill_example(value: Any, example: Example) -> None:
     if not isinstance(value, dict):
-        raise _invalid(f"Example must be JSON object but got JSON {shown(value)}")
+        raise _invalid(f"Example must be JSON object but got JSON {kind_of(value)}")
     for name, content in value.items():
         feature = example.features.feature[name]
         for one in content if isinstance(content, list) else [content]:
@@ -198,11 +198,11 @@ def _add_value(name: str, value: Any, feature: Feature) -> None:
     if isinstance(value, int):  # JSON's true and false count as 1 and 0
         kind, kept = "int64_list", int(value)
     elif isinstance(value, float):
-        kind, kept = "float_list", value
+        kind, kept = "float_list", float(to_array(value, tf.float32))
     elif isinstance(value, str) or is_base64(value):
         kind, kept = "bytes_list", value.encode() if isinstance(value, str) else decoded(value)
     else:
-        raise _invalid(f"Feature: {name} has element with unexpected JSON type: {shown(value)}")
+        raise _invalid(f"Feature: {name} has element with unexpected JSON type: {kind_of(value)}")
     if feature.WhichOneof("kind") not in (None, kind):
         expected = str(feature.WhichOneof("kind")).removesuffix("_list")
         raise _invalid(f"Unexpected element type in feature: {name} expecting type: {expected}")

@@ -81,8 +81,8 @@ class Routes:
 
     def _answer(self, method: str, path: str, body: bytes, call: Call) -> dict[str, Any]:
         asked, looked = _ASK.fullmatch(path), _LOOK.fullmatch(path)
-        if method == "POST" and asked:
-            spec, api, start_s = _spec(*asked.groups()[:3]), asked[4].lower(), time.monotonic()
+        if method == "POST" and asked and asked[4].islower():  # only the rest of a path may be in capitals
+            spec, api, start_s = _spec(*asked.groups()[:3]), asked[4], time.monotonic()
             with self._answers.counted(spec.name):
                 found = getattr(self, f"_{api}")(spec, messages.parse(body), call)
             self._answers.took(spec.name, api, "REST", start_s)

@@ -136,6 +136,9 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._ask(body)
 
+    do_HEAD = do_GET
+    do_PUT = do_DELETE = do_POST
+
     def do_OPTIONS(self) -> None:
         """What a browser asks beforehand."""
         self._send(Reply(HTTPStatus.OK, b""))
@@ -164,7 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in self.server.rest.headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(reply.body)
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
         self.wfile.flush()
 
     def _body(self) -> bytes:

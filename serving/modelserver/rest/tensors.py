@@ -158,11 +158,15 @@ def shown(value: Any) -> str:
     return text if len(text) <= 200 else text[:200] + "..."
 
 
-def _type_error(value: Any, dtype: tf.DType) -> tf.errors.InvalidArgumentError:
+def kind_of(value: Any) -> str:
+    """What a JSON value is, for a message."""
     kinds = {dict: "Object", list: "Array", str: "String", type(None): "Null"}
-    kind = str(value) if isinstance(value, bool) else kinds.get(type(value), "Number")
+    return str(value) if isinstance(value, bool) else kinds.get(type(value), "Number")
+
+
+def _type_error(value: Any, dtype: tf.DType) -> tf.errors.InvalidArgumentError:
     expected = _NAMES.get(dtype, dtype.name)
-    return _invalid(f"JSON Value: {shown(value)} Type: {kind} is not of expected type: {expected}")
+    return _invalid(f"JSON Value: {shown(value)} Type: {kind_of(value)} is not of expected type: {expected}")
 
 
 def _invalid(message: str) -> tf.errors.InvalidArgumentError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TypeAlias
 
 import tensorflow as tf
 from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo
@@ -33,7 +34,7 @@ from serving.modelserver.predict import DEFAULT_SIGNATURE, predict
 
 SIGNATURE_DEF = "signature_def"
 _SERVING = ":tensorflow:serving:"
-_OfOneModel = (
+_OfOneModel: TypeAlias = (
     PredictRequest | ClassificationRequest | RegressionRequest | GetModelMetadataRequest | GetModelStatusRequest
 )
 

@@ -1,7 +1,8 @@
 """More than a gateway takes on: `python -m benchmarks.overload [clients] [seconds]`; 64 clients for 30 s unless told.
 
 Each client sends a DICOM file of 2048 x 2048 pixels of 12 bits, uncompressed, and another one as soon as it has its
-answer; one that is turned away waits half a second. Prints how long those answered waited, how long those turned away,
+answer; one that is turned away waits half a second. They share eight processes: with 64 clients in one, most of what a
+refusal took was the wait for their own interpreter. Prints how long those answered waited, how long those turned away,
 and the gateway's memory. Ends with 1 where a call failed otherwise, where the slowest hundredth of the answers took
 longer than the gateway's deadline, or where turning away took longer than a second at the median.
 """
@@ -9,60 +10,32 @@ longer than the gateway's deadline, or where turning away took longer than a sec
 from __future__ import annotations
 
 import sys
-import threading
-import time
-from collections import Counter, defaultdict
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.bundles import bundle
+from benchmarks.crowd import ANSWERED, Times, crowd
 from benchmarks.radiograph import radiograph
 from benchmarks.watched import Memory, watched
-from serving.client import Client
 from serving.settings import Settings
-from zoo import errors
 
 REGISTRY = Path(__file__).parents[1] / "build" / "bench" / "registry"
 BACKBONE = "mobilenetv2"
-PAUSE_S, AT_ONCE_S = 0.5, 1.0
-ANSWERED, TURNED_AWAY = "answered", "TooManyRequests"
-Times = dict[str, list[float]]
-
-
-def load(address: str, model: str, data: bytes, clients: int, seconds: float) -> Times:
-    """How long each call took, by what became of it."""
-    times: Times = defaultdict(list)
-    end = time.monotonic() + seconds
-
-    def client() -> None:
-        with Client(address, timeout_s=120, connect_timeout_s=60) as asking:
-            while time.monotonic() < end:
-                began, outcome = time.perf_counter(), ANSWERED
-                try:
-                    asking.analyze(data, model=model)
-                except errors.KerascopeError as error:
-                    outcome = type(error).__name__
-                times[outcome].append(time.perf_counter() - began)
-                if outcome != ANSWERED:
-                    time.sleep(PAUSE_S)
-
-    threads = [threading.Thread(target=client) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return times
+AT_ONCE_S = 1.0
+TURNED_AWAY = "TooManyRequests"
 
 
 def main(clients: int, seconds: float) -> int:
     """Measures and prints."""
+    from benchmarks.bundles import bundle  # TensorFlow, which the crowd's processes have no use for
+
     made, data = bundle(BACKBONE, REGISTRY), radiograph()
     with watched(made, REGISTRY) as (address, memory):
-        load(address, made.name, data, 1, 2.0)  # threads, codecs and buffers are there
+        crowd(address, made.name, data, 1, 2.0)  # threads, codecs and buffers are there
         alone = memory.peak_mib
         memory.reset()
-        times = load(address, made.name, data, clients, seconds)
+        times = crowd(address, made.name, data, clients, seconds)
         return _report(times, memory, alone, seconds)
 
 

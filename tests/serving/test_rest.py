@@ -163,6 +163,18 @@ def test_a_connection_is_used_again_for_bodies_in_chunks_and_gzip(url: str) -> N
     assert len(seen) == 1
 
 
+def test_a_client_that_asks_before_it_sends_is_told_to_go_on(url: str) -> None:
+    host, _, port = url.removeprefix("http://").partition(":")
+    body = b'{"instances": [[1, 2, 3]]}'
+    head = f"POST /v1/models/line:predict HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: {len(body)}"
+    with socket.create_connection((host, int(port)), WAIT_S) as asking, asking.makefile("rb") as told:
+        asking.sendall(f"{head}\r\n\r\n".encode())
+        assert told.readline() == b"HTTP/1.1 100 Continue\r\n"
+        assert told.readline() == b"\r\n"
+        asking.sendall(body)
+        assert told.readline() == b"HTTP/1.1 200 OK\r\n"
+
+
 def test_a_body_that_is_too_large_is_refused_unread(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest_server, "LARGEST_BODY", 1000)
     for headers, body in [({}, b" " * 1001), ({"Content-Encoding": "gzip"}, gzip.compress(b" " * 1001))]:

@@ -143,6 +143,12 @@ class _Handler(BaseHTTPRequestHandler):
         """What a browser asks beforehand."""
         self._send(Reply(HTTPStatus.OK, b""))
 
+    def handle_expect_100(self) -> bool:
+        """Lets a client go on that asks before it sends its body, as curl does with a large one."""
+        wanted = super().handle_expect_100()
+        self.wfile.flush()
+        return wanted
+
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: a path may hold anything."""
 

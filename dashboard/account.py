@@ -58,6 +58,12 @@ def current() -> Account | None:
     return account(said, str(st.user.tokens.to_dict().get(os.environ[ASKED], "")))
 
 
+def inside() -> bool:
+    """Whether whoever is here may go on: at their own machine, or logged in and not for too long."""
+    who = current()
+    return not asked() or (who is not None and not who.expired)
+
+
 def account(said: Mapping[str, Any], token: str) -> Account:
     """An account by what the provider said and the token.
 

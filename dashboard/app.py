@@ -28,7 +28,7 @@ def main() -> None:
     # Before any widget: the browser forgets what was clicked before it knows the pages.
     offered = pages()
     st.session_state[session.STUDY_PAGE] = offered[0]
-    around(st.navigation(offered, position="top").run)
+    around(st.navigation(offered, position="top" if account.inside() else "hidden").run)
 
 
 def around(page: Callable[[], None]) -> None:
@@ -48,15 +48,15 @@ def around(page: Callable[[], None]) -> None:
 
 def let_in() -> bool:
     """Whether this person may go on: anybody at their own machine, else who is logged in; draws the door if not."""
-    if not account.asked():
-        return True
     who = account.current()
-    if who is not None and not who.expired:
-        account.only(who.subject)
+    if account.inside():
+        if who is not None:
+            account.only(who.subject)
         return True
     account.forget()
-    st.html(markup.door(expired=who is not None))
-    st.button(_("Log in"), key="log-in", type="primary", on_click=st.login)
+    with st.container(key="door"):
+        st.html(markup.door(expired=who is not None))
+        st.button(_("Log in"), key="log-in", type="primary", on_click=st.login, width="stretch")
     return False
 
 
@@ -112,7 +112,7 @@ def _user() -> None:
     else:
         st.html(markup.who(who.name, who.roles))
         st.button(_("Log out"), key="log-out", on_click=st.logout, width="stretch")
-    st.selectbox(_("Language"), list(i18n.LANGUAGES), format_func=i18n.LANGUAGES.__getitem__, key=i18n.KEY)
+    i18n.choose(_("Language"))
 
 
 @st.fragment(run_every=LOOK_EVERY_S)
@@ -172,12 +172,14 @@ def _question(models: tuple[ModelSummary, ...]) -> ModelSummary | None:
     if not models:
         return None
     known = {model.name: model for model in models}
+    session.begin_with(models)
     name = st.radio(
         _("Question"),
         list(known),
         format_func=lambda name: known[name].question,
         captions=[_caption(model) for model in models],
-        key="question",
+        key=session.QUESTION,
+        on_change=session.question_chosen,
     )
     return known.get(name or "")
 

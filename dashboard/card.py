@@ -98,12 +98,23 @@ def _metrics(card: ModelCard) -> str:
     rows = [_metrics_row(label, label.metrics) for label in card.labels if label.metrics]
     if not rows:
         return ""
-    accuracy = ""
-    if card.accuracy:
-        accuracy = f"<p>{escape(_('Accuracy {value}.').format(value=words.measured(card.accuracy)))}</p>"
     said = _("In brackets: 95 %\u00a0intervals. Sensitivity, specificity and F1 at the operating point.")
     note = f'<p class="ks-soft">{escape(said)}</p>'
-    return table(_("Metrics"), head, rows) + accuracy + note
+    return table(_("Metrics"), head, rows) + _accuracy(card) + note
+
+
+def _accuracy(card: ModelCard) -> str:
+    """Of the whole answer, with what a model that knows nothing would score."""
+    if card.accuracy is None:
+        return ""
+    several = len(card.labels) > 1 and not card.kind.exclusive
+    named = _("All findings of a picture right: {value}.") if several else _("Accuracy {value}.")
+    said = named.format(value=words.measured(card.accuracy))
+    if card.accuracy_baseline is not None:
+        floor = _("The same answer for every picture ({answer}) would reach {value}.")
+        told = card.accuracy_baseline
+        said += " " + floor.format(answer=told.answer, value=f"{told.accuracy:.2f}")
+    return f"<p>{escape(said)}</p>"
 
 
 def _metrics_row(label: Label, metrics: LabelMetrics) -> list[str]:

@@ -126,8 +126,11 @@ def over_time(title: str, rows: Sequence[Row], names: Sequence[str], axis: str, 
         rows: each with `when` (ISO 8601), `name`, `value`, `pictures` and, where there is a limit, `limit`.
         limit: what the dashed line is; empty for none.
     """
-    when = {"field": "when", "type": "temporal", "title": None, "axis": {"labelOverlap": True}}
-    tips = [{"field": "when", "type": "temporal"}, *({"field": name} for name in ("name", "value", "pictures"))]
+    told = sorted({row["when"] for row in rows})
+    days = all("T00:00" in when for when in told)
+    axis_ = {"labelOverlap": True, "values": told, "format": "%m-%d" if days else "%m-%d %H:%M"}
+    when = {"field": "when", "type": "temporal", "title": None, "scale": {"type": "utc"}, "axis": axis_}
+    tips = [{"field": name, "type": "nominal"} for name in ("when", "name", "value", "pictures")]
     line: Spec = {
         "mark": {"type": "line", "point": {"size": 45}, "strokeWidth": 2},
         "encoding": {

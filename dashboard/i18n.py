@@ -15,11 +15,17 @@ KEY = "language"
 
 
 def language() -> str:
-    """The session's language; English outside a session."""
+    """The session's language: the one chosen, else the browser's own; English where that is neither, or no session."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return "en"
-    chosen = st.session_state.get(KEY, "en")
+    chosen = st.session_state.get(KEY) or (st.context.locale or "").partition("-")[0]
     return chosen if chosen in LANGUAGES else "en"
+
+
+def choose(title: str) -> None:
+    """Offers the languages."""
+    codes = list(LANGUAGES)
+    st.selectbox(title, codes, index=codes.index(language()), format_func=LANGUAGES.__getitem__, key=KEY)
 
 
 @cache

@@ -47,9 +47,9 @@ def door(*, expired: bool) -> str:
     told = (
         _("Your login has ended. What was open has been closed; log in again to go on.")
         if expired
-        else _("This dashboard is for people it knows.")
+        else _("This dashboard is for people it knows. You log in at your organisation's own page and come back here.")
     )
-    return f'<div class="ks-welcome ks-terms"><h2>{escape(_("Log in"))}</h2><p>{escape(told)}</p></div>'
+    return f'<div class="ks-door"><h2>{escape(_("Log in"))}</h2><p>{escape(told)}</p></div>'
 
 
 def who(name: str, roles: Sequence[str]) -> str:

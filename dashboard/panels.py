@@ -46,6 +46,7 @@ def picture(
     key: str = "",
     on_ask: Callable[[int], None] | None = None,
     widget: str = VIEWER,
+    link: viewer.Link | None = None,
 ) -> None:
     """The viewer, with what speaks for a finding; without a picture an empty screen of the same size.
 
@@ -53,11 +54,13 @@ def picture(
         key: of the study and the model; what is set by hand is kept under it.
         on_ask: called with the number of the slice that the models are to be asked about.
         widget: another one's name for a second viewer on the page.
+        link: between the two.
     """
     slices = study.slices if study else []
     asked = study.asked if study and slices else 0
     under = key or (study.key if study else "")
-    viewer.show(slices, key=widget, study=under, asked=asked, map=shown if slices else None, on_ask=on_ask)
+    map_ = shown if slices else None
+    viewer.show(slices, key=widget, study=under, asked=asked, map=map_, on_ask=on_ask, link=link)
     if study and study.scan.facts:
         st.html(f'<p class="ks-facts">{escape(study.title)}: {escape(study.scan.facts)}</p>')
 

@@ -19,6 +19,8 @@ from zoo.results import Analysis, Explanation, Method
 UPLOAD = "upload"
 SAMPLE = "sample"
 USER = "user"
+QUESTION = "question"  # the name of the model that is asked
+SETTLED = "question-settled"  # True once the question stays where it is
 STUDY_PAGE = "study-page"
 ACCEPTED = "accepted"
 WAITING = "waiting"  # True where the page has to be drawn again once a model answers
@@ -42,6 +44,25 @@ class Frame:
     models: tuple[ModelSummary, ...]
     model: ModelSummary | None
     samples: bool
+
+
+def begin_with(models: tuple[ModelSummary, ...]) -> None:
+    """Puts the question to the first model that answers, once there is one; from then on only the user moves it."""
+    here = st.session_state.get(QUESTION) in {model.name for model in models}
+    ready = next((model.name for model in models if model.ready), None)
+    if ready is not None and not (here and st.session_state.get(SETTLED)):
+        choose_question(ready)
+
+
+def choose_question(name: str) -> None:
+    """Asks this model, and leaves it so."""
+    st.session_state[QUESTION] = name
+    question_chosen()
+
+
+def question_chosen() -> None:
+    """The question stays where it is, whether its model answers or not."""
+    st.session_state[SETTLED] = True
 
 
 def user() -> str:

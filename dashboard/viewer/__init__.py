@@ -7,7 +7,7 @@ gets once, from Streamlit's own store of media.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -22,7 +22,7 @@ from dashboard.viewer import presets
 from dashboard.viewer.pixels import Slice
 
 NAME = "kerascope_viewer"
-SCRIPTS = ("pixels.js", "overlay.js", "viewer.js", "hands.js")
+SCRIPTS = ("pixels.js", "overlay.js", "viewer.js", "hands.js", "link.js")
 AHEAD, AHEAD_SCRIPTS = "kerascope_ahead", ("pixels.js", "ahead.js")
 OCTETS = "application/octet-stream"
 
@@ -48,6 +48,21 @@ class Map:
     on: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """Two viewers side by side, which flip, window, zoom and move together where they show the same kind of thing.
+
+    Attributes:
+        pair: the same for both.
+        end: 0 for the first, 1 for the one beside it.
+        on: whether they begin linked; what the user switched is kept while the page is open.
+    """
+
+    pair: str
+    end: int
+    on: bool
+
+
 def show(
     slices: Sequence[Slice],
     *,
@@ -56,6 +71,7 @@ def show(
     asked: int = 0,
     map: Map | None = None,
     on_ask: Callable[[int], None] | None = None,
+    link: Link | None = None,
 ) -> None:
     """Draws the viewer; without slices an empty screen of the same size.
 
@@ -67,6 +83,7 @@ def show(
         map: the evidence to lay over it.
         on_ask: called with the number of a slice, from 0, that the model is to be asked about, before the page is
             drawn again; None offers no such button.
+        link: to the viewer beside this one; None where there is none.
     """
     data: dict[str, Any] = {
         "key": study,
@@ -78,6 +95,7 @@ def show(
         "asked": asked,
         "askable": on_ask is not None,
         "map": _map(map) if map else None,
+        "link": asdict(link) if link else None,
         "words": _words(),
     }
 
@@ -153,6 +171,8 @@ def _words() -> dict[str, str]:
         "invert": _("Invert (I)"),
         "actual": _("One pixel of the picture on one of the screen (1)"),
         "reset": _("Reset (0)"),
+        "linked": _("Linked"),
+        "linking": _("Linked: the other picture follows this one (L)"),
         "presets": _("Window"),
         "own": _("By hand"),
         "level": _("L"),

@@ -2,7 +2,7 @@
 
 const KEYS = {
   ArrowUp: "previous", ArrowLeft: "previous", PageUp: "previous", ArrowDown: "next", ArrowRight: "next", PageDown: "next",
-  i: "invert", 1: "actual", 0: "reset", o: "overlay",
+  i: "invert", 1: "actual", 0: "reset", o: "overlay", l: "link",
 };
 
 Viewer.prototype.listen = function () {

@@ -9,7 +9,7 @@ export default function (component) {
   if (!viewers.has(host)) viewers.set(host, new Viewer(host));
   const viewer = viewers.get(host);
   viewer.update(component.data, (name, value) => component.setTriggerValue(name, value));
-  return () => viewer.observer.disconnect();
+  return () => { viewer.observer.disconnect(); viewer.leave(); };
 }
 
 class Viewer {
@@ -42,6 +42,7 @@ class Viewer {
     this.find("[data-field=preset]").replaceChildren(
       ...data.presets.map((preset, at) => new Option(preset.name, String(at))), new Option(data.words.own, "own"));
     if (data.slices.length && !this.state.window) this.reset();
+    this.join();
     this.show();
   }
 
@@ -69,6 +70,8 @@ class Viewer {
       button.setAttribute("aria-pressed", String(button.dataset.tool === this.tool));
     }
     this.screen.dataset.tool = there ? this.tool : "none";
+    this.find("[data-do=link]").hidden = !this.beside;
+    this.find("[data-do=link]").setAttribute("aria-pressed", String(Boolean(this.pair?.on)));
     if (!there) return this.draw();
     this.find("[data-do=invert]").setAttribute("aria-pressed", String(state.inverted !== this.slice.inverted));
     const ask = this.find("[data-do=ask]");
@@ -129,6 +132,7 @@ class Viewer {
   }
 
   drawNow() {
+    this.lead();
     const ratio = window.devicePixelRatio || 1;
     const [wide, high] = [Math.round(this.screen.clientWidth * ratio), Math.round(this.screen.clientHeight * ratio)];
     if (this.canvas.width !== wide || this.canvas.height !== high) [this.canvas.width, this.canvas.height] = [wide, high];
@@ -216,6 +220,7 @@ class Viewer {
     previous: () => this.flip(this.state.slice - 1),
     next: () => this.flip(this.state.slice + 1),
     ask: () => this.tell("ask", this.state.slice),
+    link: () => this.link(),
     overlay: () => { if (this.mapped) this.state.on[this.map.label] = !this.isOn; },
   };
 }

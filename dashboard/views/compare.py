@@ -7,7 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from dashboard import panels, session, words
+from dashboard import panels, session, viewer, words
 from dashboard.i18n import _
 from dashboard.studies import Study
 from serving.client import ModelSummary
@@ -27,12 +27,14 @@ class Beside:
         title: what it is called.
         study: its picture or series.
         explanation: the map of another method, of the same picture.
+        related: whether it is of the same patient, so that the two are looked at together.
     """
 
     key: str
     title: str
     study: Study
     explanation: Explanation | None = None
+    related: bool = True
 
 
 def offered(study: Study, model: ModelSummary) -> list[Beside]:
@@ -40,14 +42,16 @@ def offered(study: Study, model: ModelSummary) -> list[Beside]:
     others = sorted(
         (s for s in session.opened() if s is not study and s.refusal is None), key=lambda s: s.when, reverse=True
     )
-    known = [Beside(key=f"study-{s.key}", title=_named(s, study), study=s) for s in others]
-    own = [beside for beside in known if beside.study.same_patient(study)]
+    known = [
+        Beside(key=f"study-{s.key}", title=_named(s, study), study=s, related=s.same_patient(study)) for s in others
+    ]
+    own = [beside for beside in known if beside.related]
     maps = [
         Beside(key=f"{method.value}-{label}", title=_of_method(made), study=study, explanation=made)
         for (sha256, name, version, label, method), made in study.explanations.items()
         if (sha256, name, version) == (study.scan.sha256, model.name, model.version)
     ]
-    return [*own, *maps, *(beside for beside in known if beside not in own)]
+    return [*own, *maps, *(beside for beside in known if not beside.related)]
 
 
 def _named(other: Study, study: Study) -> str:
@@ -86,16 +90,24 @@ def chosen(study: Study | None, model: ModelSummary | None) -> Beside | None:
     return next((each for each in offered(study, model) if each.key == wanted), None)
 
 
-def show(beside: Beside, label: str, card: ModelCard) -> None:
+def link(study: Study, beside: Beside | None, end: int) -> viewer.Link | None:
+    """What links the picture, end 0, and what stands beside it, end 1; on to begin with where they belong together."""
+    return viewer.Link(pair=f"{study.key} {beside.key}", end=end, on=beside.related) if beside else None
+
+
+def show(study: Study, beside: Beside, label: str, card: ModelCard) -> None:
     """The second viewer, with the same finding's evidence in it."""
     st.html(f'<p class="ks-beside">{escape(beside.title)}</p>')
+    linked = link(study, beside, 1)
     if beside.explanation is not None:
-        panels.picture(beside.study, panels.explained(beside.explanation), key=beside.key, widget=WIDGET)
+        shown = panels.explained(beside.explanation)
+        panels.picture(beside.study, shown, key=beside.key, widget=WIDGET, link=linked)
         return
     outcome = session.analysis(beside.study, card.name, card.version)
     found = next((f for f in outcome.findings if f.label == label), None) if isinstance(outcome, Analysis) else None
-    shown = panels.evidence(found) if found else None
-    panels.picture(beside.study, shown, key=f"{beside.key}-{card.name}-{card.version}", widget=WIDGET)
+    own = panels.evidence(found) if found else None
+    key = f"{beside.key}-{card.name}-{card.version}"
+    panels.picture(beside.study, own, key=key, widget=WIDGET, link=linked)
 
 
 def past(study: Study, label: str, card: ModelCard) -> list[tuple[str, Finding]]:

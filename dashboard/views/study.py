@@ -11,6 +11,7 @@ from dashboard import gateway, markup, panels, session, viewer, words
 from dashboard.i18n import _
 from dashboard.studies import Study
 from dashboard.views import answer, compare, explain
+from dashboard.views.compare import Beside
 from serving.client import ModelSummary
 from zoo import errors
 from zoo.cards import ModelCard
@@ -28,10 +29,10 @@ def page() -> None:
     picture, other, said = _places(two=beside is not None)
     card = gateway.attempt(lambda: gateway.card(model.name, model.version)) if model else None
     if model and isinstance(card, ModelCard):
-        finding = _answered(study, model, card, picture, said, samples=frame.samples)
-        if beside is not None and finding is not None:
+        finding = _answered(study, model, card, (picture, said), beside, samples=frame.samples)
+        if study is not None and beside is not None and finding is not None:
             with other:
-                compare.show(beside, finding.label, card)
+                compare.show(study, beside, finding.label, card)
         return
     with picture:
         panels.picture(study)
@@ -57,12 +58,13 @@ def _answered(
     study: Study | None,
     model: ModelSummary,
     card: ModelCard,
-    picture: DeltaGenerator,
-    said: DeltaGenerator,
+    places: tuple[DeltaGenerator, DeltaGenerator],
+    beside: Beside | None,
     *,
     samples: bool,
 ) -> Finding | None:
-    """Draws all of it; gives the finding that was chosen, where there is one."""
+    """Draws all of it but what stands beside; gives the finding that was chosen, where there is one."""
+    picture, said = places
     with said:
         found, back, why, about = st.tabs([_("Findings"), _("Answer back"), _("Explain"), _("Model card")])
     with about:
@@ -79,7 +81,7 @@ def _answered(
     if not isinstance(outcome, Analysis):
         _refused(study, outcome, picture, found, (back, why))
         return None
-    return _studied(study, outcome, card, picture, (found, back, why))
+    return _studied(study, outcome, card, beside, (picture, found, back, why))
 
 
 def _refused(
@@ -98,15 +100,15 @@ def _refused(
 
 
 def _studied(
-    study: Study, analysis: Analysis, card: ModelCard, picture: DeltaGenerator, tabs: tuple[DeltaGenerator, ...]
+    study: Study, analysis: Analysis, card: ModelCard, beside: Beside | None, places: tuple[DeltaGenerator, ...]
 ) -> Finding:
-    found, back, why = tabs
+    picture, found, back, why = places
     key = f"{study.key}-{card.name}-{card.version}"
     finding = _chosen(analysis, key)
     with picture:
-        if st.session_state.get(compare.KEY):
+        if beside is not None:
             st.html(f'<p class="ks-beside">{escape(_("This study, {date}").format(date=f"{study.when:%Y-%m-%d}"))}</p>')
-        panels.picture(study, panels.evidence(finding), key, session.ask_about)
+        panels.picture(study, panels.evidence(finding), key, session.ask_about, link=compare.link(study, beside, 0))
     with found:
         panels.findings(analysis, card, f"chosen-{key}", words.warnings(analysis, card, study.analyses()))
         panels.trend(compare.past(study, finding.label, card), card)

@@ -121,7 +121,7 @@ def _open(row: Row) -> None:
         return
     session.look_at(study)
     if row.model in {model.name for model in session.frame().models}:
-        st.session_state["question"] = row.model
+        session.choose_question(row.model)
     st.session_state[GO] = True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,16 @@ def upload(page: Page, *files: bytes) -> None:
     page.locator('input[type="file"]').set_input_files(given)  # type: ignore[arg-type]
 
 
+def drop(page: Page, *files: bytes) -> None:
+    """Drags files from elsewhere onto the upload field, and drops them."""
+    held = page.evaluate_handle(
+        "(files) => { const held = new DataTransfer(); files.forEach((file, n) => held.items.add("
+        "new File([Uint8Array.from(atob(file), (c) => c.charCodeAt(0))], `${n}`))); return held; }",
+        [b64encode(data).decode() for data in files],
+    )
+    page.get_by_test_id("stFileUploaderDropzone").dispatch_event("drop", {"dataTransfer": held})
+
+
 def ask(page: Page, words: str) -> None:
     page.locator("label").filter(has_text=words).click()
     page.locator(".ks-question").filter(has_text=words).wait_for()
@@ -69,6 +80,11 @@ def colour(page: Page, x: float = 0.5, y: float = 0.5) -> list[int]:
 def picture_of(page: Page) -> list[int]:
     """The sum of red, green and blue at each of 8 x 8 places of the canvas."""
     return [sum(colour(page, (i + 0.5) / 8, (j + 0.5) / 8)) for i in range(8) for j in range(8)]
+
+
+def whole(page: Page) -> str:
+    """All of the viewer's canvas, as an address."""
+    return str(page.locator(".screen canvas").evaluate("c => c.toDataURL()"))
 
 
 def settled(page: Page) -> None:

@@ -182,18 +182,31 @@ class CannedServicer(StoreServicer):
         super().__init__(store, None, watchers=1)
         self.tasks = {task.name: task for task in tasks}
         self.ready = True
+        self.away: set[str] = set()  # models that do not answer while the others do
+        self.newest = 1  # each model has the versions from 1 to this
         self.analyses = 0
         self.has_reference_set = True
 
     def ListModels(self, request: pb.ListModelsRequest, context: grpc.ServicerContext) -> pb.ListModelsResponse:
         summaries = [
-            ModelSummary(name=t.name, version=1, task=t.name, question=t.question, labels=t.labels, ready=self.ready)
+            ModelSummary(
+                name=t.name,
+                version=version,
+                task=t.name,
+                question=t.question,
+                labels=t.labels,
+                ready=self.ready and t.name not in self.away,
+            )
             for t in self.tasks.values()
+            for version in range(1, self.newest + 1)
         ]
         return pb.ListModelsResponse(models=map(messages.summary_to_message, summaries))
 
     def GetModel(self, request: pb.GetModelRequest, context: grpc.ServicerContext) -> pb.GetModelResponse:
-        return pb.GetModelResponse(card_json=card(self.tasks[request.model.name]).to_json(), ready=self.ready)
+        asked = card(self.tasks[request.model.name])
+        if request.model.version > 1:
+            asked = asked.model_copy(update={"version": request.model.version, "licence": "Apache-2.0"})
+        return pb.GetModelResponse(card_json=asked.to_json(), ready=self.ready)
 
     def GetReferenceSet(
         self, request: pb.GetReferenceSetRequest, context: grpc.ServicerContext

@@ -71,6 +71,16 @@ def keeping(tmp_path: Path) -> Iterator[CannedGateway]:
     store.close()
 
 
+@pytest.fixture(scope="module")
+def keeper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CannedGateway]:
+    """The same for all tests of a module."""
+    store = Store(f"sqlite:///{tmp_path_factory.mktemp('store') / 'store.db'}")
+    gateway = CannedGateway((PHANTOM_CHEST, replace(BREAST_ULTRASOUND, modalities=("CT",))), store=store).start()
+    yield gateway
+    gateway.stop()
+    store.close()
+
+
 class Page:
     """The dashboard under Streamlit's AppTest, read as a person reads it."""
 
@@ -132,6 +142,12 @@ class Page:
         box.select_index(number - 1)
         return self.run()
 
+    @property
+    def question(self) -> str | None:
+        """The model that is asked."""
+        chosen: str | None = self.app.radio(key="question").value
+        return chosen
+
     def ask(self, model: str) -> Page:
         self.app.radio(key="question").set_value(model)
         return self.run()
@@ -187,3 +203,9 @@ def serve() -> Iterator[Callable[..., str]]:
             return f"http://127.0.0.1:{port}"
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def canned_address(serve: Callable[..., str], samples: Path, keeper: CannedGateway) -> str:
+    """A dashboard on `keeper`."""
+    return serve(keeper.address, samples)

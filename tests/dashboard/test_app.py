@@ -177,6 +177,24 @@ def test_a_model_server_that_is_away_is_asked_again(page, canned):
     assert "The model finds effusion" in page.run().text
 
 
+def test_the_question_begins_with_a_model_that_answers_and_is_then_moved_by_the_user_alone(open_page, canned):
+    canned.servicer.away = {"breast-ultrasound"}
+    page = open_page(canned.address)
+    assert page.question == "phantom-chest"
+    canned.servicer.away = {"phantom-chest"}
+    assert page.run().question == "phantom-chest"
+    canned.servicer.away = {"breast-ultrasound"}
+    assert page.ask("breast-ultrasound").run().question == "breast-ultrasound"
+
+
+def test_the_question_waits_for_a_model_that_answers_unless_the_user_has_chosen(open_page, canned):
+    canned.servicer.ready = False
+    page, other = open_page(canned.address), open_page(canned.address).ask("phantom-chest").ask("breast-ultrasound")
+    assert page.question == other.question == "breast-ultrasound"
+    canned.servicer.ready, canned.servicer.away = True, {"breast-ultrasound"}
+    assert (page.run().question, other.run().question) == ("phantom-chest", "breast-ultrasound")
+
+
 def test_a_bug_ends_as_a_reference_without_its_message(page, monkeypatch, caplog):
     from dashboard import panels
 

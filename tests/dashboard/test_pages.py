@@ -153,6 +153,15 @@ def test_the_models_page_has_every_version_its_state_and_its_card(open_page, can
     assert "phantom-chest 1 does not answer" in page.run().text
 
 
+def test_what_changed_since_another_version_stands_above_the_card(open_page, canned):
+    canned.servicer.newest = 2
+    page = open_page(canned.address, ALONE.format(page="models"))
+    assert "What changed from" not in page.text
+    page.app.selectbox(key="since-breast-ultrasound-2").select_index(0)
+    page.run()
+    assert "What changed from version 1 to 2 What Version 1 Version 2 Licence CC-BY-4.0 Apache-2.0" in page.text
+
+
 def test_the_page_speaks_german_when_asked(open_page, canned):
     page = open_page(canned.address).ask("phantom-chest")
     page.app.selectbox(key="language").select("de")
@@ -183,6 +192,8 @@ def test_a_finding_is_shown_over_a_patients_studies_and_a_prior_beside_the_last(
     ours, other = page.viewers
     assert ours["slices"] != other["slices"]
     assert other["map"]["label"] == ours["map"]["label"] == "malignant"
+    assert ours["link"] == {"pair": other["link"]["pair"], "end": 0, "on": True}
+    assert (other["link"]["end"], other["link"]["on"]) == (1, True)
 
 
 def test_another_method_stands_beside_the_picture(page):
@@ -207,7 +218,11 @@ def test_a_file_without_a_patient_has_no_prior(page):
     page.upload(ct(np.arange(64 * 64).reshape(64, 64) % 150, StudyInstanceUID="1.2.9", SeriesInstanceUID="1.2.9.1"))
     page.upload(SLICE)
     assert "over time" not in page.text
-    assert page.app.selectbox(key="beside").options == ["Uploaded picture"]
+    assert page.viewer["link"] is None
+    beside = page.app.selectbox(key="beside")
+    assert beside.options == ["Uploaded picture"]
+    beside.select_index(0)
+    assert [viewer["link"]["on"] for viewer in page.run().viewers] == [False, False]
 
 
 def test_similar_cases_of_the_test_set_come_with_their_truth(page):

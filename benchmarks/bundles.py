@@ -48,4 +48,4 @@ def bundle(
         training=Training(config={}, code_revision="", packages={}),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
-    return export(model, card, registry, batch_sizes=(1,))
+    return export(model, card, registry)

@@ -17,6 +17,7 @@ from benchmarks.asking import by_grpc, load_of
 from benchmarks.bundles import bundle
 from benchmarks.processes import answering, model_server
 from benchmarks.timing import Measured
+from serving.deploy.files import Batching, batching_config
 from serving.load import loops, targets
 from serving.load.measured import Measured as Load
 from zoo.bundles import Bundle
@@ -24,14 +25,10 @@ from zoo.imaging.image import read
 from zoo.imaging.preprocess import preprocess
 
 BACKBONES = ("mobilenetv2", "densenet121")
-CLIENTS, BATCH, WAIT_US = 16, 16, 2000
+CLIENTS = 16
 BATCHES = (1, 2, 4, 8, 16, 32)
+BATCHING = Batching(sizes=(1, 2, 4, 8))  # what bundles are warmed up for, as `kerascope deploy render` sets it
 SECONDS, ROUNDS = 6.0, 3
-BATCHING = f"""max_batch_size {{ value: {BATCH} }}
-batch_timeout_micros {{ value: {WAIT_US} }}
-max_enqueued_batches {{ value: 64 }}
-num_batch_threads {{ value: 2 }}
-"""
 BATCHED_BAR, WAITING_BAR, SWAP_BAR = 1 / 0.95, 3.0, 2.0
 
 
@@ -42,7 +39,7 @@ def pictures(made: Bundle) -> list[np.ndarray]:
 
 def batching_flags(folder: Path) -> list[str]:
     """Flags for `kerascope serve`, with the parameters written into a folder."""
-    (folder / "batching.config").write_text(BATCHING)
+    (folder / "batching.config").write_text(batching_config(BATCHING))
     return ["--enable_batching", "--batching_parameters_file", str(folder / "batching.config")]
 
 

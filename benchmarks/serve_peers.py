@@ -1,6 +1,6 @@
 """The embedded server beside LitServe and Ray Serve, 1 and 16 clients, batching: `python -m benchmarks.serve_peers`.
 
-Every server has the same SavedModel, pictures, batch size and waiting time, is asked for the same four outputs, and in
+Every server has the same SavedModel, pictures and waiting time, is asked for the same four outputs, and in
 turns with the others. The peers are installed from PyPI into build/peers (minutes, once).
 """
 
@@ -26,7 +26,7 @@ from rich.console import Console
 from benchmarks.__main__ import OUT, table
 from benchmarks.asking import Answer, by_bytes, by_grpc, by_json, load_of
 from benchmarks.bundles import bundle
-from benchmarks.load import BACKBONES, BATCH, CLIENTS, WAIT_US, batching_flags, pictures
+from benchmarks.load import BACKBONES, BATCHING, CLIENTS, batching_flags, pictures
 from benchmarks.peer_environments import NotInstalled, python_with
 from benchmarks.processes import answering, free_port, model_server, running
 from benchmarks.timing import Measured
@@ -109,7 +109,7 @@ def _up(name: str, made: Bundle, scratch: Path) -> Iterator[Answer]:
     if name in PEERS:
         folder, script, packages, asked = PEERS[name]
         port = free_port()
-        settings = [str(made.path.resolve()), str(port), str(BATCH), str(WAIT_US / 1e6)]
+        settings = [str(made.path.resolve()), str(port), str(CLIENTS), str(BATCHING.timeout_us / 1e6)]
         command = [str(python_with(folder, *packages)), str(Path(__file__).with_name(script)), *settings]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         with running(subprocess.Popen(command, start_new_session=True, **quiet)):

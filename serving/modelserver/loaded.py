@@ -56,7 +56,8 @@ class LoadVersion:
         try:
             self._check(folder)
             apart = self._has_loaded and _weights(folder) >= READ_APART
-            servable = load(name, version, folder, engine=self._options.engine, apart=apart)
+            engine, precision = self._options.engine, self._options.mixed_precision
+            servable = load(name, version, folder, engine=engine, precision=precision, apart=apart)
         except Exception:
             note(":tensorflow:cc:saved_model:load_attempt_count", str(folder), "fail")
             raise
@@ -107,7 +108,7 @@ class LoadVersion:
 
     def _warm_up(self, loaded: Loaded, folder: Path) -> None:
         start_s = time.monotonic()
-        number = warm_up(loaded.servable, loaded.run, folder)
+        number = warm_up(loaded.servable, run_at_once, folder)  # in no queue that calls under way wait in
         if number:
             took_us = (time.monotonic() - start_s) * 1e6
             self._metrics.add(":tensorflow:serving:model_warmup_latency", str(folder), "OK", value=took_us)

@@ -7,6 +7,7 @@ until one that is asked for serves. Looking a version up takes no lock, so loadi
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from serving.modelserver.status import code_and_message
 
 log = logging.getLogger(__name__)
 
+BEHIND_CALLS = 10  # of niceness; at 19 a busy machine would never come to it
 _LOOK_S = 0.1  # how often a reload that waits asks whether its caller still does
 
 
@@ -32,7 +34,7 @@ class Manager:
 
     Args:
         load: reads one version, ready to serve.
-        threads: how many are loaded at once.
+        threads: how many are loaded at once; 0 for one per processor core until a version serves, then one.
         retries: for one that fails.
         allow_labels_for_unavailable: see `Options.allow_version_labels_for_unavailable_models`.
         retired: called after versions were unloaded, in a thread that answers no calls.
@@ -42,14 +44,15 @@ class Manager:
         self,
         load: Loader,
         *,
-        threads: int = 1,
+        threads: int = 0,
         retries: Retries | None = None,
         allow_labels_for_unavailable: bool = False,
         retired: Callable[[], object] = lambda: None,
     ) -> None:
         self._load, self._retries, self._retired = load, retries or Retries(), retired
         self._allow_labels = allow_labels_for_unavailable
-        self._places = threading.Semaphore(threads)
+        self._places = threading.Semaphore(threads or os.cpu_count() or 1)
+        self._places_beside_calls = threading.Semaphore(threads or 1)
         self._changed = threading.Condition(threading.RLock())  # held by whoever changes something
         self._config = ModelServerConfig()
         self._serving: Mapping[str, Mapping[int, Loaded]] = {}  # replaced, never changed
@@ -245,7 +248,11 @@ class Manager:
             self._tried[name, version] = stamp
             before = self._states.of(name)[version]
             self._states.set(name, version, State.LOADING, before.code, before.message)
-        return self._load(name, version, folder)
+        if not self._serving:
+            return self._load(name, version, folder)
+        with self._places_beside_calls:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND_CALLS)  # of this thread alone
+            return self._load(name, version, folder)
 
     def _succeeded(self, name: str, version: int, loaded: Loaded) -> None:
         with self._changed:

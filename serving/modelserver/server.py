@@ -185,7 +185,7 @@ def create_server(options: Options) -> ModelServer:
 def _manager(options: Options, load: LoadVersion) -> Manager:
     return Manager(
         load,
-        threads=options.num_load_threads or os.cpu_count() or 1,
+        threads=options.num_load_threads,
         retries=Retries(options.max_num_load_retries, options.load_retry_interval_micros / 1e6),
         allow_labels_for_unavailable=options.allow_version_labels_for_unavailable_models,
         retired=gc.collect,  # a SavedModel is full of cycles

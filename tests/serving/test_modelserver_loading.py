@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from serving.modelserver.loaded import Loaded
 from serving.modelserver.loads import Retries
-from serving.modelserver.manager import Manager
+from serving.modelserver.manager import BEHIND_CALLS, Manager
 from serving.modelserver.running import run_at_once
 from serving.modelserver.servables import Servable
 from serving.modelserver.states import State
@@ -62,6 +63,23 @@ def test_no_more_versions_load_at_once_than_there_are_threads(tmp_path: Path) ->
 
     Manager(load, threads=1).reload(models(tmp_path, "a", "b", "c"))
     assert most == [1, 1, 1]
+
+
+def test_once_a_version_serves_others_load_one_at_a_time_and_behind_the_calls(tmp_path: Path) -> None:
+    inside, seen = [], []
+
+    def load(name: str, version: int, folder: Path) -> Loaded:
+        inside.append(name)
+        seen.append((len(inside), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())))
+        threading.Event().wait(0.02)
+        inside.remove(name)
+        return loaded(name, version)
+
+    manager = Manager(load)
+    manager.reload(models(tmp_path, "a"))
+    manager.reload(models(tmp_path, "a", "b", "c"))
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    assert seen == [(1, usual), (1, BEHIND_CALLS), (1, BEHIND_CALLS)]
 
 
 def test_a_reload_says_why_a_new_model_did_not_come_and_leaves_the_others(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from serving.modelserver.engines.flat import Flat
 
 log = logging.getLogger(__name__)
 
-NICE = 5  # as the explainer's processes; at 19 a busy machine would never come to it
+NICE = 5  # below the thread that waits for it
 LONGEST_S = 900
 GRAPH, NAMES = "graph.pb", "names.json"
 

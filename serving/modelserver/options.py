@@ -13,7 +13,6 @@ REFUSED = {
     "enable_profiler": "it has no profiler service",
     "flush_filesystem_caches": "it leaves the file system's caches alone",
     "force_allow_any_version_labels_for_unavailable_models": "a label moves only to a version that serves",
-    "mixed_precision": "it computes as the SavedModel says",
     "num_request_iterations_for_warmup": "each warm-up record is replayed once",
     "num_tflite_interpreters_per_pool": "it runs no TensorFlow Lite models",
     "num_tflite_pools": "it runs no TensorFlow Lite models",
@@ -68,7 +67,7 @@ class Options:
         batching_parameters_file: a BatchingParameters in protobuf's text format, in place of the defaults.
         enable_per_model_batching_parameters: take them from batching_params.pbtxt in the version's folder, all but the
             threads; a version without that file is not batched.
-        num_load_threads: versions loaded at once; 0 for one per processor core.
+        num_load_threads: versions loaded at once; 0 for one per processor core until a version serves, then one.
         max_num_load_retries: tries after the first that failed, before a version is given up. One whose files change
             is tried again at once, given up or not.
         load_retry_interval_micros: microseconds between two tries; a negative number for none.
@@ -78,6 +77,8 @@ class Options:
             into the field of their type, such as float_val.
         engine: tensorflow, or openvino for more speed on x86 processors (the optional extra [openvino]). This flag
             is ours.
+        mixed_precision: bfloat16 to compute in it, with engine openvino and where the processor can; answers are then
+            off by up to a hundredth. Empty for float32.
         trusted_key: file of public keys, PEM: only a version that one of them signed (kerascope zoo sign), and that is
             as it was then, is loaded; empty to load any. This flag is ours.
         enable_model_warmup: replay assets.extra/tf_serving_warmup_requests before a version serves.
@@ -112,6 +113,7 @@ class Options:
     enable_signature_method_name_check: bool = False
     enable_serialization_as_tensor_content: bool = False
     engine: str = "tensorflow"
+    mixed_precision: str = ""
     trusted_key: str = ""
     enable_model_warmup: bool = True
     allow_version_labels_for_unavailable_models: bool = False
@@ -139,5 +141,10 @@ class Options:
                 raise BadConfig(f"{name} is {getattr(self, name)}; it must be 0 or more.")
         if self.engine not in ENGINES:
             raise BadConfig(f"engine is {self.engine!r}; it must be one of {', '.join(ENGINES)}.")
+        if self.mixed_precision and (self.mixed_precision, self.engine) != ("bfloat16", "openvino"):
+            raise BadConfig(
+                f"mixed_precision is {self.mixed_precision!r} with engine {self.engine}; it may be bfloat16 with "
+                "engine openvino. Leave it out, or change the engine."
+            )
         if not self.model_base_path and not self.model_config_file:
             raise BadConfig("There is no model to serve. Give model_base_path (and model_name) or model_config_file.")

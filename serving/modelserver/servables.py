@@ -57,7 +57,9 @@ class Servable:
     loaded: Any
 
 
-def load(name: str, version: int, folder: Path, *, engine: str = "tensorflow", apart: bool = False) -> Servable:
+def load(
+    name: str, version: int, folder: Path, *, engine: str = "tensorflow", precision: str = "", apart: bool = False
+) -> Servable:
     """Reads a SavedModel, of TensorFlow 1 or 2, with its weights, for an engine to run.
 
     Args:
@@ -65,6 +67,7 @@ def load(name: str, version: int, folder: Path, *, engine: str = "tensorflow", a
         version: its number.
         folder: its files.
         engine: one of `options.ENGINES`.
+        precision: see `Options.mixed_precision`.
         apart: most of the work is done by a process of its own, so that calls under way are not held up.
 
     Raises:
@@ -72,7 +75,7 @@ def load(name: str, version: int, folder: Path, *, engine: str = "tensorflow", a
         tf.errors.NotFoundError: it holds no graph tagged "serve".
         Exception: whatever TensorFlow makes of a damaged one.
     """
-    compile_, definitions = engine_named(engine), _signature_defs(folder)
+    compile_, definitions = engine_named(engine, precision), _signature_defs(folder)
     loaded: Any = None
     flat = flattened_apart(folder) if apart else None
     if flat is None:

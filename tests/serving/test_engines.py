@@ -112,6 +112,30 @@ def test_every_signature_answers_as_the_saved_model(engine, signature, pictures)
         assert_close(arrays(function(**inputs)), expected)
 
 
+def test_in_bfloat16_openvino_is_off_by_a_hundredth_at_most(pictures):
+    openvino = pytest.importorskip("openvino")
+    inputs = asked("analyze", images(3))
+    exact, found = (
+        arrays(
+            load("pictures", 1, pictures, engine="openvino", precision=precision)
+            .signatures["analyze"]
+            .function(**inputs)
+        )
+        for precision in ("", "bfloat16")
+    )
+    assert np.abs(found["probability"] - exact["probability"]).max() < 1e-2
+    for name, array in exact.items():
+        assert np.abs(found[name] - array).max() < 1e-2 * max(1, np.abs(array).max()), name
+    has_it = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    assert np.array_equal(found["evidence"], exact["evidence"]) != has_it
+
+
+def test_mixed_precision_is_openvinos_and_bfloat16():
+    for wrong in ({"mixed_precision": "bfloat16"}, {"mixed_precision": "float16", "engine": "openvino"}):
+        with pytest.raises(BadConfig, match="it may be bfloat16 with engine openvino"):
+            Options(model_base_path="/m", **wrong)
+
+
 def test_the_saved_model_is_not_kept_beside_the_engines_weights(engine, pictures):
     servable = load("pictures", 1, pictures, engine=engine)
     gc.collect()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from serving.modelserver.engines import tensorflow
 from serving.modelserver.engines.apart import flattened_apart
 from serving.modelserver.engines.flat import flatten
@@ -11,8 +13,11 @@ from zoo.errors import BadConfig
 __all__ = ["Compile", "engine_named", "flatten", "flattened_apart", "routed"]
 
 
-def engine_named(name: str) -> Compile:
+def engine_named(name: str, precision: str = "") -> Compile:
     """The engine of that name (`options.ENGINES`); OpenVINO is imported only here.
+
+    Args:
+        precision: bfloat16, which OpenVINO alone computes in, or empty for float32.
 
     Raises:
         BadConfig: it is not installed.
@@ -27,4 +32,4 @@ def engine_named(name: str) -> Compile:
         raise BadConfig(
             "engine is openvino, which is not installed. Install it with: pip install 'kerascope[openvino]'"
         ) from None
-    return compiled
+    return partial(compiled, bfloat16=precision == "bfloat16")

@@ -26,14 +26,18 @@ def _core() -> ov.Core:
     return ov.Core()
 
 
-def compiled(program: Program) -> Run:
+def compiled(program: Program, *, bfloat16: bool = False) -> Run:
     """The program as a function of tensors, one per feed, that gives one per fetch. Any number of threads may call it.
+
+    Args:
+        bfloat16: compute in it where the processor can.
 
     Raises:
         Unsupported: OpenVINO cannot read the graph, or not all of it.
     """
     try:
-        model = _core().compile_model(_read(program), "CPU", SETTINGS)
+        settings = SETTINGS | {"INFERENCE_PRECISION_HINT": "bf16"} if bfloat16 else SETTINGS
+        model = _core().compile_model(_read(program), "CPU", settings)
     except RuntimeError as error:
         reasons = [line.removeprefix("-- ") for line in str(error).splitlines() if line.startswith("-- ")]
         raise Unsupported("; ".join(reasons) or "its reader refuses the graph") from None

@@ -3,6 +3,7 @@
 parsing     bytes -> data set, bounded before memory is spent; what must hold before a pixel is decoded
 decoding    data set -> stored values, any transfer syntax that a plugin free of the GPL can read
 codestream  the size a compressed frame says it has
+jpeg2000    how finely a JPEG 2000 frame says it is divided
 apart       decoding in another process, where a decoder might end it
 extended    JPEG Extended with 12 bits, which pydicom leaves out
 groups      what an enhanced object says of one frame, in one place with what it says of all

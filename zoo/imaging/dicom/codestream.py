@@ -8,11 +8,12 @@ _START_OF_FRAME = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0
 
 
 class Frame(NamedTuple):
-    """What a codestream's header says: columns, rows and bits per sample."""
+    """What a codestream's header says: columns, rows, bits per sample, and samples per pixel."""
 
     width: int
     height: int
     bits: int
+    samples: int
 
 
 def header(frame: bytes) -> Frame | None:
@@ -23,8 +24,14 @@ def header(frame: bytes) -> Frame | None:
     """
     if frame[:2] == b"\xff\xd8":
         return _jpeg(frame)
+    start = jpeg2000_start(frame)
+    return None if start is None else _jpeg2000(frame, start)
+
+
+def jpeg2000_start(frame: bytes) -> int | None:
+    """Where a JPEG 2000 codestream begins in a frame; None where there is none."""
     start = _past_boxes(frame) if frame[4:8] == b"jP  " else 0
-    return _jpeg2000(frame, start) if frame[start : start + 4] == b"\xff\x4f\xff\x51" else None
+    return start if frame[start : start + 4] == b"\xff\x4f\xff\x51" else None
 
 
 def _past_boxes(frame: bytes) -> int:
@@ -46,14 +53,14 @@ def _past_boxes(frame: bytes) -> int:
 def _jpeg(frame: bytes) -> Frame | None:
     """Walks the segments before the first scan."""
     at = 2
-    while at + 9 <= len(frame) and frame[at] == 0xFF:
+    while at + 10 <= len(frame) and frame[at] == 0xFF:
         marker = frame[at + 1]
         if marker == 0xFF:  # fill bytes
             at += 1
             continue
         if marker in _START_OF_FRAME:
-            size = frame[at + 4 : at + 9]
-            return Frame(int.from_bytes(size[3:5], "big"), int.from_bytes(size[1:3], "big"), size[0])
+            size = frame[at + 4 : at + 10]
+            return Frame(int.from_bytes(size[3:5], "big"), int.from_bytes(size[1:3], "big"), size[0], size[5])
         if marker == 0xDA:
             return None
         at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
@@ -65,4 +72,5 @@ def _jpeg2000(frame: bytes, start: int) -> Frame | None:
     if len(siz) < 39:
         return None
     right, bottom, left, top = (int.from_bytes(siz[at : at + 4], "big") for at in (4, 8, 12, 16))
-    return Frame(max(right - left, 0), max(bottom - top, 0), (siz[38] & 0x7F) + 1)
+    samples = int.from_bytes(siz[36:38], "big")
+    return Frame(max(right - left, 0), max(bottom - top, 0), (siz[38] & 0x7F) + 1, samples)

@@ -24,4 +24,7 @@ def displayed(stored: npt.NDArray[np.generic], dataset: Dataset) -> Pixels:
             bits = 8 * stored.dtype.itemsize
         except Exception:
             raise damaged("its palette is unreadable (PS3.3 C.7.9)") from None
-    return np.clip(stored.astype(np.int64) >> max(bits - 8, 0), 0, 255).astype(np.uint8)
+    shifted = stored if bits <= 8 else stored >> np.array(bits - 8, stored.dtype)
+    if shifted.dtype == np.uint8:
+        return np.ascontiguousarray(shifted)
+    return np.clip(shifted, 0, min(255, np.iinfo(shifted.dtype).max)).astype(np.uint8)

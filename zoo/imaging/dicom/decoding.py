@@ -20,7 +20,7 @@ from pydicom.uid import (
 
 from zoo import errors
 from zoo.errors import Reason
-from zoo.imaging.dicom import apart, codestream
+from zoo.imaging.dicom import apart, codestream, jpeg2000
 from zoo.imaging.dicom.parsing import COLOUR, damaged, number
 from zoo.imaging.image import check_scans
 
@@ -103,7 +103,7 @@ def _readable(dataset: Dataset) -> UID:
 
 
 def _frame(dataset: Dataset, frame: int) -> bytes:
-    """A compressed frame, unless its own header speaks of another size: a decoder would take the memory for that."""
+    """A compressed frame, unless its own header speaks of another picture: a decoder would take the memory for that."""
     try:
         encoded = get_frame(dataset.PixelData, frame - 1, number_of_frames=number(dataset, "NumberOfFrames", 1) or 1)
     except Exception:
@@ -111,5 +111,23 @@ def _frame(dataset: Dataset, frame: int) -> bytes:
     found = codestream.header(encoded)
     if found is None or (found.width, found.height) != (number(dataset, "Columns"), number(dataset, "Rows")):
         raise damaged("its compressed frame is not of Rows x Columns pixels (PS3.5 section 8.2)")
+    if found.samples != number(dataset, "SamplesPerPixel"):
+        raise damaged("its compressed frame has not Samples per Pixel (PS3.5 section 8.2)")
     check_scans(encoded)
+    _check_division(encoded)
     return encoded
+
+
+def _check_division(encoded: bytes) -> None:
+    """Refuses a JPEG 2000 frame whose structure would take more memory than its pixels."""
+    start = codestream.jpeg2000_start(encoded)
+    if start is None:
+        return
+    if b"pclr" in encoded[:start]:
+        raise damaged("its compressed frame brings a palette of its own (PS3.5 section 8.2.4)")
+    if jpeg2000.is_divided_too_finely(encoded[start:]):
+        raise errors.BadImage(
+            "The JPEG 2000 frame is cut into more tiles, precincts, code-blocks or layers than a picture needs. "
+            "Save it again with an encoder's usual settings.",
+            Reason.TOO_LARGE,
+        )

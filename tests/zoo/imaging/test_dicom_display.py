@@ -77,6 +77,22 @@ def test_an_enhanced_object_is_windowed_by_its_functional_groups():
     np.testing.assert_array_equal(shown(ds), [[0, 128, 255]])
 
 
+def test_colour_of_twelve_bits_keeps_its_upper_eight():
+    pixels = np.array([[[0, 15, 16], [2048, 4080, 4095]]], np.uint16)
+    np.testing.assert_array_equal(shown(dataset(pixels)), [[[0, 0, 1], [128, 255, 255]]])
+
+
+@pytest.mark.parametrize("enhanced", [False, True])
+def test_a_palette_is_looked_up_whether_or_not_there_are_functional_groups(enhanced):
+    ds = dataset(np.array([[0, 1, 2]], np.uint8), PhotometricInterpretation="PALETTE COLOR", BitsStored=8, HighBit=7)
+    for number, levels in enumerate(((0, 128, 255), (255, 128, 0), (7, 7, 7)), start=1):
+        ds.add_new((0x0028, 0x1100 + number), "US", [3, 0, 16])  # three entries of 16 bits, for values from 0
+        ds.add_new((0x0028, 0x1200 + number), "OW", (np.array(levels, np.uint16) * 257).tobytes())
+    if enhanced:
+        ds.SharedFunctionalGroupsSequence = [group(WindowCenter=50, WindowWidth=100)]
+    np.testing.assert_array_equal(shown(ds), [[[0, 255, 7], [128, 128, 7], [255, 0, 7]]])
+
+
 def flat(value: int = 3000) -> np.ndarray:
     return np.full((8, 10), value, np.uint16)
 

@@ -18,6 +18,15 @@ _SHAPES = tuple(
         *("CenterOfCircular{}", "RadiusOfCircular{}", "VerticesOfThePolygonal{}"),
     )
 )
+_PALETTES = tuple(
+    name.format(colour)
+    for colour in ("Red", "Green", "Blue")
+    for name in (
+        "{}PaletteColorLookupTableDescriptor",
+        "{}PaletteColorLookupTableData",
+        "Segmented{}PaletteColorLookupTableData",
+    )
+)
 _ASPECT = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 
 
@@ -43,7 +52,7 @@ def of_frame(dataset: Dataset, frame: int) -> Dataset:
 
 def _known(item: Dataset) -> Iterator[DataElement]:
     """What the picture is shown by."""
-    return (item[keyword] for keyword in (*USED, *_SHAPES) if keyword in item)
+    return (item[keyword] for keyword in (*USED, *_SHAPES, *_PALETTES) if keyword in item)
 
 
 def _items(dataset: Dataset, keyword: str, position: int) -> Iterator[Dataset]:

@@ -19,6 +19,7 @@ BLUE, RED, GREEN, ORANGE = "#0072b2", "#d55e00", "#009e73", "#b57d00"
 COLOURS = [BLUE, RED, GREEN, "#b0559a", ORANGE, "#56808f", "#7a68c8", "#b34a4a"]
 GREY = "#7b8994"
 SELECTED = "chosen"
+LEGEND_COLUMNS = 2
 
 
 def _spec(title: str, rows: Sequence[Row], height: int) -> Spec:
@@ -101,14 +102,16 @@ def curves(title: str, named: dict[str, Curve], axes: tuple[str, str], *, diagon
         for at, (x, y) in enumerate(zip(curve.x, curve.y, strict=True))
     ]
     unit = {"type": "quantitative", "scale": {"domain": [0, 1]}}
+    legend = {"legend": {"columns": LEGEND_COLUMNS} if len(named) > 1 else None}
+    dash = {"field": "name", "type": "nominal", "title": None, "scale": {"domain": list(named)}}
     line: Spec = {
         "mark": {"type": "line", "point": dots, "strokeWidth": 2, "interpolate": "linear"},
         "encoding": {
             "x": {"field": "x", **unit, "title": axes[0]},
             "y": {"field": "y", **unit, "title": axes[1]},
             "order": {"field": "order"},
-            "color": _colour("name", list(named)),
-            "strokeDash": {"field": "name", "type": "nominal", "title": None, "scale": {"domain": list(named)}},
+            "color": _colour("name", list(named)) | legend,
+            "strokeDash": dash | legend,
         },
     }
     chance: Spec = {
@@ -116,7 +119,8 @@ def curves(title: str, named: dict[str, Curve], axes: tuple[str, str], *, diagon
         "mark": {"type": "line", "color": GREY, "strokeDash": [4, 4], "strokeWidth": 1},
         "encoding": {"x": {"field": "x", **unit}, "y": {"field": "y", **unit}},
     }
-    return _spec(title, rows, 300) | {"layer": [chance, line] if diagonal else [line]}
+    lines = -(-len(named) // LEGEND_COLUMNS)  # of the legend, which takes its place from the curves
+    return _spec(title, rows, 282 + 18 * lines) | {"layer": [chance, line] if diagonal else [line]}
 
 
 def over_time(title: str, rows: Sequence[Row], names: Sequence[str], axis: str, limit: str = "") -> Spec:
@@ -141,8 +145,9 @@ def over_time(title: str, rows: Sequence[Row], names: Sequence[str], axis: str, 
         },
     }
     dashed: Spec = {
-        "mark": {"type": "line", "color": GREY, "strokeDash": [5, 4], "strokeWidth": 1.5},
-        "encoding": {"x": when, "y": {"field": "limit", "aggregate": "max", "type": "quantitative", "title": axis}},
+        "mark": {"type": "line" if len(told) > 1 else "rule", "color": GREY, "strokeDash": [5, 4], "strokeWidth": 1.5},
+        "encoding": ({"x": when} if len(told) > 1 else {})
+        | {"y": {"field": "limit", "aggregate": "max", "type": "quantitative", "title": axis}},
     }
     return _spec(f"{title}. {limit}", rows, 220) | {"layer": [line, dashed] if limit else [line]}
 

@@ -6,6 +6,8 @@ from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -94,3 +96,16 @@ def settled(page: Page) -> None:
         "() => document.querySelector('[data-stale=true]') === null && document.getAnimations().every("
         "a => a.playState !== 'running' || a.effect.getTiming().iterations === Infinity)"
     )
+
+
+def faults(page: Page) -> list[str]:
+    """What axe-core calls serious or critical on the page as it stands, Streamlit's own widgets included."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
+    settled(page)
+    found = axe.Axe().run(page).response["violations"]
+    return [
+        f"{fault['id']}: {node['target']} {node['failureSummary'][:200]}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+        for node in fault["nodes"]
+    ]

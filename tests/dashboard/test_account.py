@@ -13,7 +13,7 @@ from dashboard import launch
 from dashboard.account import account
 from dashboard.login_file import token_kind
 from serving.client import Client
-from tests.dashboard.browsing import PATIENCE_MS, take_sample
+from tests.dashboard.browsing import PATIENCE_MS, faults, take_sample
 from tests.dashboard.identity import CLIENT, Provider
 from tests.serving.security.authority import Authority
 from zoo import errors
@@ -158,6 +158,17 @@ def test_two_people_log_in_and_each_has_their_own_role_and_pictures(browser: Bro
         assert [review.user for review in stored.reviews] == ["Dr Anne Example"]
     for page in (anne, ben):
         page.context.close()
+
+
+@pytest.mark.slow
+def test_the_door_speaks_the_browsers_language_and_leads_to_no_page(browser: Browser, site: Site):
+    page = browser.new_context(locale="de-DE", color_scheme="dark").new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(site.address)
+    page.get_by_role("button", name="Anmelden").wait_for()
+    assert faults(page) == []
+    assert page.get_by_role("link", name="Arbeitsliste").count() == 0
+    page.context.close()
 
 
 @pytest.mark.slow

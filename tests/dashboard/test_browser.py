@@ -22,8 +22,8 @@ from tests.dashboard.browsing import (
     ROOT,
     ask,
     drawn,
+    faults,
     picture_of,
-    settled,
     take_sample,
     upload,
     visit,
@@ -31,7 +31,7 @@ from tests.dashboard.browsing import (
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page, Request
+    from playwright.sync_api import Request
 
 
 pytestmark = pytest.mark.slow
@@ -196,19 +196,6 @@ def test_two_users_at_once_see_nothing_of_each_other(browser, canned_address):
     assert second.locator(".ks-finding").count() == 0
     first.close()
     second.close()
-
-
-def faults(page: Page) -> list[str]:
-    """What axe-core calls serious or critical on the page as it stands, Streamlit's own widgets included."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-    settled(page)
-    found = axe.Axe().run(page).response["violations"]
-    return [
-        f"{fault['id']}: {node['target']} {node['failureSummary'][:200]}"
-        for fault in found
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from serving.client import Client, Decision
 from serving.store.store import Store
 from tests.dashboard.browsing import DEMO, SCREENSHOTS, drawn, settled, take_sample, visit
+from tests.waiting import until
 from zoo import errors
 from zoo.results import Verdict
 
@@ -31,6 +32,7 @@ WIDTHS = {"1280": (1280, 960, "light"), "1920": (1920, 1080, "dark"), "tablet": 
 KEPT = {
     "study-1280": "dashboard.png",
     "answer-1280": "dashboard-answer.png",
+    "compare-1280": "dashboard-compare.png",
     "worklist-1280": "dashboard-worklist.png",
     "explore-1280": "dashboard-explore.png",
     "cases-1280": "dashboard-cases.png",
@@ -119,6 +121,9 @@ def test_each_page_has_its_picture_taken(browser, serve, demo: Path, demo_gatewa
     page.get_by_role("button", name="Find similar cases").click()
     page.locator(".ks-cases img").first.wait_for()
     shot(page, "explain", width)
+    if EVERY:
+        beside(page)
+        shot(page, "compare", width)
     go(page, "Worklist")
     page.locator(".ks-row").first.wait_for()
     shot(page, "worklist", width)
@@ -136,6 +141,17 @@ def test_each_page_has_its_picture_taken(browser, serve, demo: Path, demo_gatewa
     page.locator(".stVegaLiteChart svg").nth(2).wait_for()
     shot(page, "models", width)
     page.close()
+
+
+def beside(page: Page) -> None:
+    """The method's map beside the evidence, both enlarged by one hand."""
+    page.get_by_role("combobox", name="Compare with").click()
+    page.get_by_role("option", name="Grad-CAM").click()
+    screens = page.locator(".screen")
+    page.get_by_role("button", name="Linked").nth(1).wait_for()
+    before = screens.first.get_attribute("data-zoom")
+    screens.first.press("+")
+    until(lambda: all(screen.get_attribute("data-zoom") not in (None, before) for screen in screens.all()))
 
 
 def go(page: Page, name: str) -> None:

@@ -1,6 +1,7 @@
 """A DICOM file to the picture a reading room would show. Each rule names its section of PS3.3 or PS3.5.
 
 parsing     bytes -> data set, bounded before memory is spent; what must hold before a pixel is decoded
+bounds      how many parts a data set may have
 decoding    data set -> stored values, any transfer syntax that a plugin free of the GPL can read
 codestream  the size a compressed frame says it has
 jpeg2000    how finely a JPEG 2000 frame says it is divided

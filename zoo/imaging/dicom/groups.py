@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pydicom import DataElement, Dataset
 from pydicom.sequence import Sequence
 
-from zoo.imaging.dicom.parsing import USED, damaged
+from zoo.imaging.dicom import bounds
+from zoo.imaging.dicom.parsing import USED, damaged, number
 
 _GROUPS = ("PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence")
 _SHAPES = tuple(
@@ -34,7 +35,11 @@ def of_frame(dataset: Dataset, frame: int) -> Dataset:
     """The data set with the frame's own rescale, window and spacing at its top level (C.7.6.16.2.1, .9 and .10).
 
     A frame's own group comes before the one all frames share, and both before the top level.
+
+    Raises:
+        BadImage: they cannot be read, or are longer than such groups are.
     """
+    bounds.check_frames(dataset, number(dataset, "NumberOfFrames", 1) or 1)
     try:
         groups = [*_items(dataset, "SharedFunctionalGroupsSequence", 1)]
         groups += _items(dataset, "PerFrameFunctionalGroupsSequence", frame)

@@ -13,6 +13,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from zoo import errors
 from zoo.errors import Reason
+from zoo.imaging.dicom import bounds
 from zoo.imaging.image import check_size
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -40,10 +41,12 @@ def parse(data: bytes, max_pixels: int) -> Dataset:
     """The data set of a PS3.10 file; a deflated one (PS3.5 section A.5) is inflated no further than could be of use.
 
     Raises:
-        BadImage: it cannot be parsed, or inflates to more than six bytes for each of `max_pixels`.
+        BadImage: it cannot be parsed, inflates to more than six bytes for each of `max_pixels`, or has parts without
+            number.
     """
     try:
-        dataset = _inflated(data, max_pixels) or dcmread(io.BytesIO(data))
+        dataset = _inflated(data, max_pixels) or dcmread(bounds.Bounded(data))
+        bounds.check(dataset)
         for tag in dataset.keys() & _USED_TAGS:  # pydicom converts a value when it is first looked at
             dataset[tag]
         return dataset
@@ -62,7 +65,10 @@ def header(data: bytes, keywords: Sequence[str], max_pixels: int) -> Dataset:
     try:
         dataset = _inflated(data, max_pixels)
         if dataset is None:
-            return dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(keywords))
+            dataset = dcmread(bounds.Bounded(data), stop_before_pixels=True, specific_tags=list(keywords))
+            bounds.check(dataset)
+            return dataset
+        bounds.check(dataset)
         chosen = Dataset({tag: dataset[tag] for tag in map(Tag, keywords) if tag in dataset})
         chosen.file_meta = FileMetaDataset()
         chosen.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian  # as the file has it
@@ -92,7 +98,7 @@ def _inflated(data: bytes, max_pixels: int) -> Dataset | None:
             Reason.TOO_LARGE,
         )
     plain = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed)
-    dataset = read_dataset(io.BytesIO(plain), False, True)
+    dataset = read_dataset(bounds.Bounded(plain), False, True)
     dataset.file_meta = FileMetaDataset(meta)
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return dataset

@@ -31,7 +31,7 @@ def measure(registry: Path) -> Iterator[Measured]:
                 run = load(made.name, made.version, made.path, engine=engine).signatures[SIGNATURE].function
                 yield compare(
                     f"engine {engine}, {backbone}",
-                    partial(_asked, run, pixels),
+                    partial(run, image=pixels.numpy()),
                     "SavedModel in TensorFlow",
                     plain,
                     bar=bar if engine == "openvino" else None,

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from serving.modelserver.engines import engine_named, flatten, flattened_apart, routed
 from serving.modelserver.engines.flat import Flat
+from serving.modelserver.engines.saved import Arrays, as_saved
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +29,13 @@ class Signature:
     Attributes:
         name: its key in the SavedModel.
         definition: inputs, outputs and defaults as the SavedModel states them.
-        function: takes one tensor per input, by keyword; gives one tensor per output, by name.
+        function: takes one array per input, by keyword; gives one array per output, by name.
         inputs: type and shape of each input.
     """
 
     name: str
     definition: SignatureDef
-    function: Callable[..., Mapping[str, tf.Tensor]]
+    function: Callable[..., Arrays]
     inputs: Mapping[str, tf.TensorSpec]
 
 
@@ -81,7 +82,10 @@ def load(
     if flat is None:
         loaded = tf.saved_model.load(str(folder), tags=[SERVE_TAG])
         flat = _flattened(loaded, definitions)
-    run = dict(loaded.signatures) if flat is None else routed(flat, compile_)
+    if flat is None:
+        run = {key: as_saved(function) for key, function in loaded.signatures.items()}
+    else:
+        run = routed(flat, compile_)
     signatures = {key: Signature(key, definitions[key], run[key], _specs(definitions[key])) for key in run}
     return Servable(name, version, signatures, definitions, loaded if flat is None else None)
 

@@ -109,18 +109,16 @@ def test_every_signature_answers_as_the_saved_model(engine, signature, pictures)
         inputs = asked(signature, images(batch))
         expected = arrays(saved(**inputs))
         assert np.abs(expected["logit"]).max() > 0.1  # there is something to get wrong
-        assert_close(arrays(function(**inputs)), expected)
+        assert_close(function(**arrays(inputs)), expected)
 
 
 def test_in_bfloat16_openvino_is_off_by_a_hundredth_at_most(pictures):
     openvino = pytest.importorskip("openvino")
     inputs = asked("analyze", images(3))
     exact, found = (
-        arrays(
-            load("pictures", 1, pictures, engine="openvino", precision=precision)
-            .signatures["analyze"]
-            .function(**inputs)
-        )
+        load("pictures", 1, pictures, engine="openvino", precision=precision)
+        .signatures["analyze"]
+        .function(**arrays(inputs))
         for precision in ("", "bfloat16")
     )
     assert np.abs(found["probability"] - exact["probability"]).max() < 1e-2
@@ -141,15 +139,15 @@ def test_the_saved_model_is_not_kept_beside_the_engines_weights(engine, pictures
     gc.collect()
     assert servable.loaded is None
     for name, signature in servable.signatures.items():  # a loop's body goes with the SavedModel it came from
-        assert len(signature.function(**asked(name, images(2)))["logit"]) == 2
+        assert len(signature.function(**arrays(asked(name, images(2))))["logit"]) == 2
 
 
 def test_many_threads_get_their_own_answers(engine, pictures):
     function = load("pictures", 1, pictures, engine=engine).signatures["analyze"].function
-    batches = [images(1 + seed % 3, seed) for seed in range(24)]
-    alone = [arrays(function(image=batch)) for batch in batches]
+    batches = [images(1 + seed % 3, seed).numpy() for seed in range(24)]
+    alone = [function(image=batch) for batch in batches]
     with ThreadPoolExecutor(8) as threads:
-        together = list(threads.map(lambda batch: arrays(function(image=batch)), batches))
+        together = list(threads.map(lambda batch: function(image=batch), batches))
     for found, expected in zip(together, alone, strict=True):
         assert_close(found, expected)
 
@@ -163,9 +161,9 @@ def test_signatures_over_one_network_share_it_and_only_the_files_are_decoded_apa
 def test_signatures_that_compute_something_else_are_kept_apart(tmp_path):
     twice = written(tmp_path, {"double": lambda x: {"y": 2.0 * x}, "treble": lambda x: {"y": 3.0 * x}})
     functions = load("constants", 1, twice, engine="tensorflow").signatures
-    x = tf.constant([1.0, 5.0])
-    assert functions["double"].function(x=x)["y"].numpy().tolist() == [2, 10]
-    assert functions["treble"].function(x=x)["y"].numpy().tolist() == [3, 15]
+    x = np.array([1.0, 5.0], np.float32)
+    assert functions["double"].function(x=x)["y"].tolist() == [2, 10]
+    assert functions["treble"].function(x=x)["y"].tolist() == [3, 15]
 
 
 def test_a_model_that_counts_goes_on_counting(engine, tmp_path):
@@ -173,7 +171,7 @@ def test_a_model_that_counts_goes_on_counting(engine, tmp_path):
     folder = written(tmp_path, {"serving_default": lambda x: {"count": counter.assign_add(tf.reduce_sum(x))}}, counter)
     servable = load("counter", 1, folder, engine=engine)
     count = servable.signatures["serving_default"].function
-    assert [float(count(x=tf.constant([2.0]))["count"]) for _ in range(3)] == [2, 4, 6]
+    assert [float(count(x=np.array([2.0], np.float32))["count"]) for _ in range(3)] == [2, 4, 6]
 
 
 def test_a_version_read_by_a_process_of_its_own_answers_as_the_saved_model(pictures):
@@ -182,23 +180,23 @@ def test_a_version_read_by_a_process_of_its_own_answers_as_the_saved_model(pictu
     assert servable.loaded is None
     for name, signature in servable.signatures.items():
         inputs = asked(name, images(3))
-        assert_close(arrays(signature.function(**inputs)), arrays(saved.signatures[name](**inputs)))
+        assert_close(signature.function(**arrays(inputs)), arrays(saved.signatures[name](**inputs)))
 
 
 def test_what_a_process_of_its_own_cannot_flatten_is_read_by_the_server(tmp_path):
     counter = tf.Variable(0.0)
     folder = written(tmp_path, {"serving_default": lambda x: {"count": counter.assign_add(tf.reduce_sum(x))}}, counter)
     count = load("counter", 1, folder, apart=True).signatures["serving_default"].function
-    assert [float(count(x=tf.constant([2.0]))["count"]) for _ in range(2)] == [2, 4]
+    assert [float(count(x=np.array([2.0], np.float32))["count"]) for _ in range(2)] == [2, 4]
 
 
 def test_what_openvino_cannot_read_is_run_by_tensorflow(tmp_path, caplog):
     pytest.importorskip("openvino")
     servable = load("line", 1, write_line(tmp_path, 1), engine="openvino")
-    greeted = servable.signatures["names"].function(name=tf.constant(["Ada"]))
-    number = servable.signatures["picky"].function(text=tf.constant(["2.5"]))
-    assert greeted["greeting"].numpy().tolist() == [b"hello Ada"]
-    assert number["number"].numpy().tolist() == [2.5]
+    greeted = servable.signatures["names"].function(name=np.array([b"Ada"], object))
+    number = servable.signatures["picky"].function(text=np.array([b"2.5"], object))
+    assert greeted["greeting"].tolist() == [b"hello Ada"]
+    assert number["number"].tolist() == [2.5]
     assert (
         "run by TensorFlow, since OpenVINO cannot: No conversion rule found for operations: StringToNum" in caplog.text
     )

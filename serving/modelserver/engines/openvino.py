@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import openvino as ov
-import tensorflow as tf
 
 from serving.modelserver.engines.programs import Program, Unsupported
 from serving.modelserver.engines.tensorflow import Run
@@ -27,7 +26,7 @@ def _core() -> ov.Core:
 
 
 def compiled(program: Program, *, bfloat16: bool = False) -> Run:
-    """The program as a function of tensors, one per feed, that gives one per fetch. Any number of threads may call it.
+    """The program as a function of arrays, one per feed, that gives one per fetch. Any number of threads may call it.
 
     Args:
         bfloat16: compute in it where the processor can.
@@ -53,12 +52,11 @@ class _Requests:
         self._model, self._inputs, self._outputs = model, inputs, outputs
         self._free: queue.LifoQueue[ov.InferRequest] = queue.LifoQueue()
 
-    def __call__(self, given: Sequence[tf.Tensor]) -> Sequence[tf.Tensor]:
+    def __call__(self, given: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         request = self._taken()
         try:
-            fed = {position: _array(tensor) for position, tensor in zip(self._inputs, given, strict=True)}
-            request.infer(fed, share_inputs=True)
-            return [tf.constant(request.get_output_tensor(position).data) for position in self._outputs]
+            request.infer(dict(zip(self._inputs, given, strict=True)), share_inputs=True, share_outputs=True)
+            return [request.get_output_tensor(position).data.copy() for position in self._outputs]
         finally:
             self._free.put(request)
 
@@ -67,11 +65,6 @@ class _Requests:
             return self._free.get_nowait()
         except queue.Empty:
             return self._model.create_infer_request()
-
-
-def _array(tensor: tf.Tensor) -> np.ndarray:
-    """A tensor's own memory, not a copy of it."""
-    return np.asarray(memoryview(tensor))
 
 
 def _position(ports: Sequence[ov.ConstOutput], node: str) -> int:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
-import tensorflow as tf
+import numpy as np
 
 from serving.modelserver.engines import tensorflow as in_tensorflow
-from serving.modelserver.engines.flat import Flat, Function
+from serving.modelserver.engines.flat import Flat
 from serving.modelserver.engines.programs import Program, Route, Unsupported, plan
+from serving.modelserver.engines.saved import Arrays
 
 log = logging.getLogger(__name__)
 
 Run = in_tensorflow.Run
 Compile = Callable[[Program], Run]
+Function = Callable[..., Arrays]
 
 
 def routed(flat: Flat, compile_: Compile) -> dict[str, Function]:
@@ -48,7 +50,7 @@ class _Routed:
         self._decode = in_tensorflow.compiled(route.decoder) if route.decoder else None
         self._run = run
 
-    def __call__(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        given: Sequence[tf.Tensor] = [inputs[alias] for alias in self._aliases]
+    def __call__(self, **inputs: np.ndarray) -> Arrays:
+        given: Sequence[np.ndarray] = [inputs[alias] for alias in self._aliases]
         answers = self._run(self._decode(given) if self._decode else given)
         return {alias: answers[position] for alias, position in self._positions.items()}

@@ -8,12 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from serving.modelserver.engines.programs import Program
+from serving.modelserver.engines.saved import array
 
-Run = Callable[[Sequence[tf.Tensor]], Sequence[tf.Tensor]]
+Run = Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]]
 
 
 def compiled(program: Program) -> Run:
-    """The program as a function of tensors, one per feed, that gives one per fetch. Any number of threads may call it.
+    """The program as a function of arrays, one per feed, that gives one per fetch. Any number of threads may call it.
 
     In a session, which has its graph to itself: functions would share their loops' bodies with the SavedModel's, and
     lose them with it.
@@ -23,11 +24,7 @@ def compiled(program: Program) -> Run:
     session = tf.compat.v1.Session(graph=graph, config=_threads())
     fetches = [fetch if ":" in fetch else f"{fetch}:0" for fetch in program.fetches]
     call = session.make_callable(fetches, feed_list=[f"{feed}:0" for feed in program.feeds])
-    return lambda given: [tf.constant(array) for array in call(*(_array(tensor) for tensor in given))]
-
-
-def _array(tensor: tf.Tensor) -> np.ndarray:
-    return np.asarray(tensor.numpy())
+    return lambda given: [array(value) for value in call(*given)]
 
 
 def _threads() -> tf.compat.v1.ConfigProto:

@@ -19,6 +19,8 @@ Pixels = npt.NDArray[np.uint8]
 
 MAX_BYTES = 64 << 20
 MAX_PIXELS = 64_000_000
+MOST_CHUNKS = 100_000
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,7 +82,7 @@ def read(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXEL
         from zoo.imaging import dicom
 
         return dicom.read(data, max_pixels=max_pixels)
-    if data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")):
+    if data.startswith((_PNG, b"\xff\xd8\xff")):
         return _read_picture(data, max_pixels)
     raise errors.BadImage(
         "The file is none of DICOM, PNG and JPEG, by its first bytes. "
@@ -132,7 +134,26 @@ def check_scans(data: bytes) -> None:
         )
 
 
+def _check_chunks(data: bytes) -> None:
+    """Refuses a PNG of so many chunks that reading past them is more work than the picture (PNG, section 5.3).
+
+    Raises:
+        BadImage: it has more than 100,000.
+    """
+    at = len(_PNG)
+    for _ in range(MOST_CHUNKS):
+        if data[at + 4 : at + 8] in (b"IEND", b""):
+            return
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    raise errors.BadImage(
+        f"The PNG has more than {MOST_CHUNKS:,} chunks; programs write one for each 8 kB or more. Save it again.",
+        Reason.TOO_LARGE,
+    )
+
+
 def _read_picture(data: bytes, max_pixels: int) -> Image:
+    if data.startswith(_PNG):
+        _check_chunks(data)
     check_scans(data)
     try:
         # `formats` keeps Pillow's other readers, and their bugs, away from what strangers send.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -83,6 +85,21 @@ def test_a_png_cut_short_is_refused(ramp):
     with pytest.raises(errors.BadImage, match="cannot be decoded") as caught:
         read(whole[: len(whole) // 2])
     assert caught.value.reason is Reason.DAMAGED
+
+
+@pytest.mark.parametrize(("chunks", "refused"), [(50_000, False), (100_000, True)])
+def test_a_png_of_chunks_without_number_is_refused_before_its_pixels(ramp, chunks, refused):
+    data = encoded(ramp.astype(np.uint16))
+    after_header = 8 + 25
+    text = b"a\0b"
+    chunk = struct.pack(">L", len(text)) + b"tEXt" + text + struct.pack(">L", zlib.crc32(b"tEXt" + text))
+    longer = data[:after_header] + chunk * chunks + data[after_header:] + bytes(12) * 100_000  # behind its end: unread
+    if not refused:
+        assert read(longer).width == 48
+        return
+    with pytest.raises(errors.BadImage, match="chunks") as caught:
+        read(longer)
+    assert caught.value.reason is Reason.TOO_LARGE
 
 
 def test_a_large_file_is_refused_unread_and_a_large_picture_undecoded(ramp):

@@ -107,14 +107,18 @@ def _accuracy(card: ModelCard) -> str:
     """Of the whole answer, with what a model that knows nothing would score."""
     if card.accuracy is None:
         return ""
-    several = len(card.labels) > 1 and not card.kind.exclusive
-    named = _("All findings of a picture right: {value}.") if several else _("Accuracy {value}.")
+    named = _("All findings of a picture right: {value}.") if _several(card) else _("Accuracy {value}.")
     said = named.format(value=words.measured(card.accuracy))
     if card.accuracy_baseline is not None:
         floor = _("The same answer for every picture ({answer}) would reach {value}.")
         told = card.accuracy_baseline
         said += " " + floor.format(answer=told.answer, value=f"{told.accuracy:.2f}")
     return f"<p>{escape(said)}</p>"
+
+
+def _several(card: ModelCard) -> bool:
+    """Whether any number of labels may hold at once, so that an answer is right where all of them are."""
+    return len(card.labels) > 1 and not card.kind.exclusive
 
 
 def _metrics_row(label: Label, metrics: LabelMetrics) -> list[str]:
@@ -182,7 +186,8 @@ def _localisation(card: ModelCard) -> str:
 
 
 def _subgroups(card: ModelCard) -> str:
-    head = [_("Group"), _("Images"), _("Patients"), _("Accuracy"), _("Mean AUROC")]
+    right = _("All findings right") if _several(card) else _("Accuracy")
+    head = [_("Group"), _("Images"), _("Patients"), right, _("Mean AUROC")]
     rows = [
         [
             f"{group.by}: {group.value}",
@@ -220,35 +225,6 @@ def audits(card: ModelCard) -> str:
 
 def _against(value: float | None, floor: float | None) -> str:
     return "" if value is None else f"{value:.2f}" + (f" ({floor:.2f})" if floor is not None else "")
-
-
-def changes(old: ModelCard, new: ModelCard) -> list[list[str]]:
-    """What differs between two cards of one model: its name, the old value, the new value; identifiers left out."""
-    before, after = dict(_facts(old)), dict(_facts(new))
-    names = dict.fromkeys([*before, *after])
-    return [[n, before.get(n, ""), after.get(n, "")] for n in names if before.get(n, "") != after.get(n, "")]
-
-
-def _facts(card: ModelCard) -> Iterator[tuple[str, str]]:
-    yield _("Backbone"), card.backbone
-    yield _("Pictures seen at"), f"{card.input.height} x {card.input.width} x {card.input.channels}"
-    yield _("Data set"), f"{card.data.name} {card.data.fingerprint[:12]}"
-    yield _("Images"), ", ".join(f"{split} {count}" for split, count in card.data.images.items())
-    yield _("Intended use"), card.intended_use
-    yield _("Not for"), card.not_for
-    yield _("Licence"), card.licence
-    yield _("Calibration"), card.calibration.method
-    yield _("Made"), card.created
-    for label in card.labels:
-        name, point, metrics = words.spoken(label.name), label.operating_point, label.metrics
-        yield f"{name}: {_('operating point')}", f"{point.threshold:.3f}" if point else _("none")
-        if metrics:
-            for title, value in (
-                ("AUROC", metrics.auroc),
-                (_("Sensitivity"), metrics.sensitivity),
-                (_("Specificity"), metrics.specificity),
-            ):
-                yield f"{name}: {title}", words.measured(value)
 
 
 def _training(card: ModelCard) -> str:

@@ -134,7 +134,8 @@ def _similar(analysis: Analysis, finding: Finding, card: ModelCard) -> None:
     elif isinstance(found, errors.KerascopeError):
         panels.trouble(found)
     elif found is not None:
-        st.html(listed.similar(found))
+        own = analysis.provenance.image_sha256  # asked about before
+        st.html(listed.similar([(alike, stored) for alike, stored in found if stored.image_sha256 != own]))
 
 
 def _of_the_test_set(analysis: Analysis, finding: Finding, card: ModelCard) -> None:

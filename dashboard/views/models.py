@@ -7,8 +7,7 @@ from html import escape
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import card as cards
-from dashboard import cases, charts, gateway, markup, panels, session, words
+from dashboard import cases, changes, charts, gateway, markup, panels, session, words
 from dashboard.i18n import _
 from serving.client import ModelSummary
 from zoo import errors
@@ -113,7 +112,7 @@ def _curves(card: ModelCard) -> None:
 
 def _changes(old: ModelCard, new: ModelCard) -> None:
     title = _("What changed from version {old} to {new}").format(old=old.version, new=new.version)
-    changed = cards.changes(old, new)
+    changed = changes.between(old, new)
     if not changed:
         st.html(f'<p class="ks-soft">{escape(_("Nothing that a card says has changed."))}</p>')
         return

@@ -56,7 +56,7 @@ def _shifts(card: ModelCard, reference: ReferenceSet | None, label: str, periods
     pictures, answers = _("pictures' features"), _("answers on {label}").format(label=name)
     inputs = [(p, drift.input_shift(p, card, reference)) for p in periods]
     given = [(p, drift.answer_shift(p, card, reference, label)) for p in periods]
-    limit = _("Above the dashed line, chance alone explains it in less than 5 % of cases.")
+    limit = _("Above the dashed line, chance alone explains it in less than 5 %\u00a0of cases.")
     for heading, series, found in (
         (_("Input drift"), pictures, inputs),
         (_("Prediction drift"), answers, given),

@@ -51,7 +51,7 @@ def _lines() -> None:
         st.html(f'<p class="ks-soft">{escape(told)}</p>')
     elif isinstance(fetched, errors.KerascopeError):
         panels.trouble(fetched)
-    count = _("{shown} of {all} lines").format(shown=min(len(shown), PAGE), all=len(every))
+    count = _("{shown} of {all} lines, times in UTC").format(shown=min(len(shown), PAGE), all=len(every))
     st.html(f'<p class="ks-soft" role="status">{escape(count)}</p>')
     if not every:
         st.html(markup.welcome(samples=session.frame().samples))

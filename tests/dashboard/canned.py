@@ -183,6 +183,7 @@ class CannedServicer(StoreServicer):
         self.tasks = {task.name: task for task in tasks}
         self.ready = True
         self.away: set[str] = set()  # models that do not answer while the others do
+        self.unlike = False  # whether every picture is refused as unlike those it learnt from
         self.newest = 1  # each model has the versions from 1 to this
         self.analyses = 0
         self.has_reference_set = True
@@ -227,6 +228,8 @@ class CannedServicer(StoreServicer):
             picture = image.read(request.image)
             try:
                 gate.check(picture, card(task).input)
+                if self.unlike:
+                    raise errors.ImageRefused("The picture is unlike the 560.", errors.Reason.OUT_OF_DISTRIBUTION)
             except errors.ImageRefused as refusal:
                 self._refused(request, refusal)
                 raise

@@ -38,6 +38,7 @@ def test_an_uploaded_picture_gets_its_findings(page):
     assert "The model finds effusion. It is not sure about nodule." in page.text
     verdicts = re.findall(r'<div class="ks-finding">.*?ks-chip [^>]*>([^<]*)<', page.html)
     assert verdicts == ["Present", "Not sure", "Absent", "Absent", "Absent"]
+    assert page.text.index("does not say its modality") < page.text.index("The model finds effusion")
     assert "PNG 96 x 96 pixels" in page.text
     assert "Raw strength" in page.text
     assert "not an outline" in page.text
@@ -106,6 +107,14 @@ def test_a_refused_picture_is_told_with_its_reason_and_what_to_do(page):
     assert "(0008,0060) Modality is 'CR'" in page.text
     assert "What to do Choose a model for this modality." in page.text
     assert "The model finds" not in page.text
+
+
+def test_a_picture_unlike_those_it_learnt_from_gets_a_warning_and_no_number(page, canned):
+    canned.servicer.unlike = True
+    page.upload(png())
+    assert "OUT_OF_DISTRIBUTION" in page.text
+    assert "The picture is unlike the 560." in page.text
+    assert "ks-finding" not in page.html
 
 
 def test_what_is_no_picture_is_told_so(page):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.dashboard.browsing import ask, colour, drawn, drop, upload, visit
+from tests.dashboard.browsing import ask, colour, drawn, drop, faults, upload, visit
 from tests.dashboard.pictures import SIDE, ct, series
 from tests.waiting import until
 
@@ -120,4 +120,5 @@ def test_a_prior_follows_the_picture_beside_it_until_the_link_is_switched_off(br
     now.press("ArrowDown")  # three apart the other way, as they stood
     shown(now, 2)
     shown(prior, 5)
+    assert faults(page) == []
     page.close()

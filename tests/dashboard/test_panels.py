@@ -19,6 +19,7 @@ from zoo import errors
 from zoo.cards import Interval
 from zoo.errors import Reason
 from zoo.imaging.image import Image
+from zoo.measures import Baseline
 from zoo.results import Analysis, Method, Verdict
 from zoo.tasks import BREAST_ULTRASOUND, PHANTOM_CHEST, PNEUMONIA
 
@@ -183,6 +184,15 @@ def test_the_card_shows_use_data_metrics_and_provenance():
         "4f0c1d2",
     ):
         assert part in page
+
+
+def test_the_accuracy_of_several_findings_is_named_for_what_it_is_and_stands_beside_its_floor():
+    floor = Baseline(answer="nothing present", accuracy=0.32)
+    told = card().model_copy(update={"accuracy": Interval(value=0.18), "accuracy_baseline": floor})
+    said = (
+        "All findings of a picture right: 0.18. The same answer for every picture (nothing present) would reach 0.32."
+    )
+    assert said in text(cards.what(told))
 
 
 def test_a_card_without_measurements_has_no_empty_tables():

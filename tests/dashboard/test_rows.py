@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as Pillow
 
 from dashboard import card as cards
-from dashboard import export, intake, listed, rows, words, worth
+from dashboard import changes, export, intake, listed, rows, words, worth
 from dashboard.rows import Order, Row
 from dashboard.studies import Study
 from serving.client import Decision, Review
@@ -188,5 +188,5 @@ def test_what_changed_between_two_versions_is_listed_and_nothing_else():
     new = old.model_copy(
         update={"version": 2, "labels": (old.labels[0].model_copy(update={"operating_point": point}), *old.labels[1:])}
     )
-    assert cards.changes(old, new) == [["Nodule: operating point", "0.400", "0.550"]]
-    assert cards.changes(old, old) == []
+    assert changes.between(old, new) == [["Nodule: operating point", "0.400", "0.550"]]
+    assert changes.between(old, old) == []

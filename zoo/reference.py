@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
@@ -56,15 +58,21 @@ class ReferenceEmbedding(Record):
         covariance of probabilistic PCA (Tipping and Bishop 1999, section 3.2): a few directions and one variance for
         the rest, so that the card stays small; of the standardised embedding, over the root of K.
         """
-        spread = np.asarray(self.standard_deviation)
-        spread = np.maximum(spread, _LEAST_SPREAD * spread.mean() + 1e-9)  # a unit that never fired is no yardstick
-        standard = (np.asarray(embedding, np.float64) - np.asarray(self.mean)) / spread
+        mean, spread, directions, variances = self.arrays
+        standard = (np.asarray(embedding, np.float64) - mean) / spread
         if not self.directions or self.rest is None:
             return np.asarray(np.sqrt((standard**2).mean(axis=1)))
-        along = standard @ np.asarray(self.directions).T
+        along = standard @ directions.T
         beside = (standard**2).sum(axis=1) - (along**2).sum(axis=1)
-        squared = (along**2 / np.asarray(self.variances)).sum(axis=1) + np.maximum(beside, 0) / self.rest
+        squared = (along**2 / variances).sum(axis=1) + np.maximum(beside, 0) / self.rest
         return np.asarray(np.sqrt(squared / standard.shape[1]))
+
+    @cached_property
+    def arrays(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Mean [K], spread [K], directions [D, K] and variances [D]: made once, for a card is asked at each image."""
+        spread = np.asarray(self.standard_deviation)
+        spread = np.maximum(spread, _LEAST_SPREAD * spread.mean() + 1e-9)  # a unit that never fired is no yardstick
+        return np.asarray(self.mean), spread, np.asarray(self.directions), np.asarray(self.variances)
 
     def resemblance(self, pixels: npt.NDArray[np.uint8]) -> float:
         """The correlation of a picture [H, W, C] with the average training picture, in [-1, 1]."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
@@ -46,8 +48,16 @@ def _samples(unsigned: np.dtype[np.generic], bits: int, dataset: Dataset) -> Ind
     syntax = UID(str(dataset.file_meta.TransferSyntaxUID))
     laid_out = not syntax.is_compressed or syntax == RLELossless  # a codec hands out samples without bits beside them
     high = number(dataset, "HighBit", bits - 1) if laid_out and number(dataset, "BitsAllocated") > 1 else bits - 1
+    return _patterns(unsigned, bits, high)
+
+
+@lru_cache(maxsize=16)
+def _patterns(unsigned: np.dtype[np.generic], bits: int, high: int) -> Index:
+    """The sample of so many bits up to `high` in every pattern there is; not to be written to."""
     every = np.arange(2 ** (8 * unsigned.itemsize), dtype=unsigned)
-    return np.asarray((every >> (high + 1 - bits)) & (2**bits - 1))
+    samples = np.asarray((every >> (high + 1 - bits)) & (2**bits - 1))
+    samples.flags.writeable = False
+    return samples
 
 
 def _inverse(dataset: Dataset) -> bool:

@@ -113,6 +113,11 @@ class Orthanc:
         names = self._get("/instances")
         return [self._get(f"/instances/{name}/simplified-tags") for name in names]
 
+    def files(self) -> list[bytes]:
+        """Every instance it holds, as it gives it out."""
+        urls = [f"{self._url}/instances/{name}/file" for name in self._get("/instances")]
+        return [requests.get(url, timeout=60).content for url in urls]
+
     def stop(self) -> None:
         self._process.kill()
         self._process.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from serving.audit import trail
 from serving.client import Client, Status
 from tests.conftest import TINY
 from tests.serving.hospital.peers import Orthanc, StoreScp, certificates, echo, store
+from tests.serving.hospital.results.objects import said_of
 from tests.serving.postgresql import Cluster
 from tests.waiting import until
 
@@ -26,7 +28,9 @@ def done(started: SimpleNamespace, number: int = 1) -> bool:
     return started.store.queue.counts()["done"] == number
 
 
-def test_an_image_sent_by_a_modality_comes_back_to_the_pacs_as_results(start_node, make_file, orthanc: Orthanc):
+def test_an_image_sent_by_a_modality_comes_back_to_the_pacs_as_results(
+    start_node, make_file, orthanc: Orthanc, tmp_path
+):
     started = start_node(destination=[{"ae_title": "ORTHANC", "host": "localhost", "port": orthanc.port}])
     assert store(started.port, make_file())
     until(lambda: started.store.deliveries.counts()["sent"] == 1, 60)
@@ -38,6 +42,10 @@ def test_an_image_sent_by_a_modality_comes_back_to_the_pacs_as_results(start_nod
     assert all("RESEARCH USE ONLY" in each["SeriesDescription"] for each in found.values())
     (answer,) = started.store.analyses.since(0)
     assert (answer.instance_uid, answer.status) == ("1.2.1.3.4", Status.DONE)
+    for kept in map(dcmread, map(io.BytesIO, orthanc.files())):
+        assert "Error" not in said_of(kept, "dciodvfy", tmp_path)
+        if kept.Modality == "SR":
+            assert "Verification Flag   : UNVERIFIED" in said_of(kept, "dsrdump", tmp_path)
     actions = [(record["action"], record["user"], record["outcome"]) for record in trail.read(started.audit)]
     assert actions == [
         ("receive", "CR1", "success"),

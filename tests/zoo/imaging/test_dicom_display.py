@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from pydicom import Dataset
@@ -9,6 +11,7 @@ from pydicom import Dataset
 from tests.zoo.imaging.test_dicom import STEPS, as_bytes, dataset, shown
 from zoo import errors
 from zoo.errors import Reason
+from zoo.imaging.dicom import grey
 from zoo.imaging.image import read
 
 WHOLE = {"WindowCenter": 2048, "WindowWidth": 4096}
@@ -26,6 +29,20 @@ def test_a_signed_sample_of_twelve_bits_keeps_its_sign():
     stored = np.array([[-1000 & 0xFFF, 0, 1000]], np.uint16)
     ds = dataset(stored, PixelRepresentation=1, WindowCenter=0, WindowWidth=2000, VOILUTFunction="LINEAR_EXACT")
     np.testing.assert_array_equal(shown(ds), [[0, 128, 255]])
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_large_picture_is_shown_as_its_parts_are_whatever_else_is_under_way(busy):
+    stored = np.random.default_rng(0).integers(0, 4096, (1031, 1031)).astype(np.uint16)
+    done = threading.Event()
+    if busy:
+        grey._beside.submit(done.wait)
+    try:
+        whole = shown(dataset(stored, **WHOLE))
+    finally:
+        done.set()
+    parts = [shown(dataset(part, **WHOLE)) for part in np.array_split(stored, 3)]
+    np.testing.assert_array_equal(whole, np.concatenate(parts))
 
 
 def test_a_presentation_lut_shape_of_inverse_turns_the_picture_over_once():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -18,6 +19,9 @@ from zoo.imaging.dicom.windows import FloatArray, window
 from zoo.imaging.image import Pixels
 
 Index = npt.NDArray[np.unsignedinteger]
+
+LARGE = 1 << 20  # pixels
+_beside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="look-up")
 
 
 def displayed(stored: npt.NDArray[np.generic], dataset: Dataset) -> Pixels:
@@ -65,12 +69,26 @@ def _inverse(dataset: Dataset) -> bool:
     return dataset.PhotometricInterpretation == "MONOCHROME1" or dataset.get("PresentationLUTShape") == "INVERSE"
 
 
-def _look_up(table: Pixels, index: Index, rows: int = 128) -> Pixels:
-    """`table[index]`, some rows at a time, so that the index, which NumPy widens to 64 bits, stays in the cache."""
+def _look_up(table: Pixels, index: Index) -> Pixels:
+    """`table[index]`; the lower half of a large picture by a thread beside this one, unless that is busy."""
     looked_up = np.empty(index.shape, np.uint8)
+    if index.size < LARGE:
+        _look_up_rows(table, index, looked_up)
+        return looked_up
+    half = len(index) // 2
+    lower = _beside.submit(_look_up_rows, table, index[half:], looked_up[half:])
+    _look_up_rows(table, index[:half], looked_up[:half])
+    if lower.cancel():
+        _look_up_rows(table, index[half:], looked_up[half:])
+    else:
+        lower.result()
+    return looked_up
+
+
+def _look_up_rows(table: Pixels, index: Index, looked_up: Pixels, rows: int = 128) -> None:
+    """Some rows at a time, so that the index, which NumPy widens to 64 bits, stays in the cache."""
     for top in range(0, len(index), rows):
         np.take(table, index[top : top + rows], out=looked_up[top : top + rows], mode="clip")
-    return looked_up
 
 
 def _padding(values: npt.NDArray[np.int64], dataset: Dataset) -> npt.NDArray[np.bool_]:

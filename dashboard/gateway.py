@@ -122,6 +122,26 @@ def reference_set(name: str, version: int) -> ReferenceSet:
     return known[name, version]
 
 
+def known_reference_set(name: str, version: int) -> ReferenceSet | None:
+    """What `reference_set` has fetched and still keeps; None else."""
+    known: dict[tuple[str, int], ReferenceSet] = st.session_state.get("reference-sets", {})
+    return known.get((name, version))
+
+
+def fetch_reference_set(name: str, version: int) -> bool:
+    """Makes `known_reference_set` know it, once everything else is drawn; True where it did not before.
+
+    A model's that could not be had is not asked for again in this session.
+    """
+    missing: set[tuple[str, int]] = st.session_state.setdefault("no-reference-sets", set())
+    if (name, version) in missing or known_reference_set(name, version) is not None:
+        return False
+    if isinstance(attempt(lambda: reference_set(name, version)), ReferenceSet):
+        return True
+    missing.add((name, version))
+    return False
+
+
 def history(card: ModelCard) -> list[drift.Fact]:
     """The newest answers of a model, at most `MOST_ANSWERS`, oldest first; asked for again after `HISTORY_S` seconds.
 

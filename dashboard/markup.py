@@ -9,6 +9,7 @@ from dashboard import troubles, words
 from dashboard.i18n import _
 from dashboard.worth import Worth
 from zoo.cards import Interval
+from zoo.reference_set import Alike
 from zoo.results import Analysis, Finding, Verdict
 
 CLASSES = {
@@ -99,17 +100,21 @@ def headline(text: str) -> str:
     return f'<div class="ks-headline" role="status">{escape(text)}</div>'
 
 
-def finding(result: Finding, *, exclusive: bool) -> str:
-    """One finding: verdict in words, probability on a bar with its operating point, and what that point is worth."""
+def finding(result: Finding, *, exclusive: bool, alike: Alike | None = None) -> str:
+    """One finding: verdict in words, probability on a bar with its operating point, and what that point is worth.
+
+    Args:
+        alike: how many of the test pictures of about that probability had it: an interval under the bar.
+    """
     return (
         '<div class="ks-finding"><div class="ks-line">'
         f'<span class="ks-chip {CLASSES[result.verdict]}">{escape(words.verdict(result, exclusive=exclusive))}</span>'
         f'<span class="ks-value">{escape(words.percent(result.probability))}</span></div>'
-        f'{_bar(result)}<p class="ks-worth">{_worth(result)}</p></div>'
+        f'{_bar(result, alike)}<p class="ks-worth">{_worth(result)}</p></div>'
     )
 
 
-def _bar(result: Finding) -> str:
+def _bar(result: Finding, alike: Alike | None) -> str:
     zone = tick = ""
     said = _("{finding}: calibrated probability {probability:.2f}").format(
         finding=words.spoken(result.label), probability=result.probability
@@ -121,8 +126,22 @@ def _bar(result: Finding) -> str:
             said += "; " + _("not sure from {low:.2f} to {high:.2f}").format(low=low, high=high)
         tick = f'<span class="ks-tick" style="left:{100 * point.threshold:.1f}%"></span>'
         said += "; " + _("operating point {threshold:.2f}").format(threshold=point.threshold)
+    span, told = _span(alike)
+    said += told
     fill = f'<span class="ks-fill {CLASSES[result.verdict]}" style="width:{100 * result.probability:.1f}%"></span>'
-    return f'<div class="ks-bar" role="img" aria-label="{escape(said)}" title="{escape(said)}">{zone}{fill}{tick}</div>'
+    named = f'aria-label="{escape(said)}" title="{escape(said)}"'
+    return f'<div class="ks-bar" role="img" {named}>{zone}{fill}{tick}{span}</div>'
+
+
+def _span(alike: Alike | None) -> tuple[str, str]:
+    """The interval's mark, and the same in words."""
+    if alike is None or alike.had_it.low is None or alike.had_it.high is None:
+        return "", ""
+    low, high = alike.had_it.low, alike.had_it.high
+    told = _("of the {count} test pictures nearest in probability, {share} had it").format(
+        count=alike.pictures, share=_in_percent(alike.had_it)
+    )
+    return f'<span class="ks-span" style="left:{100 * low:.1f}%;width:{100 * (high - low):.1f}%"></span>', f"; {told}"
 
 
 def _worth(result: Finding) -> str:
@@ -176,6 +195,10 @@ def legend() -> str:
         ("ks-l-fill", _("calibrated probability, 0 to 100 %")),
         ("ks-l-tick", _("operating point")),
         ("ks-l-zone", _("not sure")),
+        (
+            "ks-l-span",
+            _("how many of the test pictures nearest in probability had it, where known (95 %\u00a0interval)"),
+        ),
     ]
     said = "".join(f'<span><i class="{mark}"></i>{escape(text)}</span>' for mark, text in marks)
     brackets = _("in brackets: 95 %\u00a0interval, on the test set")

@@ -15,6 +15,7 @@ from dashboard.studies import Study
 from zoo import errors
 from zoo.cards import ModelCard
 from zoo.imaging.overlay import heatmap
+from zoo.reference_set import Alike, ReferenceSet
 from zoo.results import Analysis, Explanation, Finding
 
 VIEWER = "viewer"
@@ -98,19 +99,23 @@ def explained(made: Explanation) -> viewer.Map:
     )
 
 
-def findings(analysis: Analysis, card: ModelCard, chosen_key: str, warnings: list[str]) -> None:
+def findings(
+    analysis: Analysis, card: ModelCard, chosen_key: str, warnings: list[str], reference: ReferenceSet | None
+) -> None:
     """The answer in a sentence, then a row per finding; choosing a row shows its evidence.
 
     Args:
         chosen_key: where in the session state the chosen label is kept.
         warnings: what must be known before the answer is read.
+        reference: the model's, for the intervals on the bars; None where there is none, or not yet.
     """
     if warnings:
         st.html(markup.warnings(warnings))
     st.html(markup.headline(words.headline(analysis, card)))
     with st.container(key="findings", gap="xsmall"):
         for finding in words.in_order(analysis.findings):
-            _finding_row(finding, card, chosen_key)
+            alike = reference.alike(card.label_index(finding.label), finding.probability) if reference else None
+            _finding_row(finding, card, chosen_key, alike)
     if card.kind.exclusive:
         told = _("The answers exclude each other: their probabilities add up to 100 %.")
         st.html(f'<p class="ks-soft">{escape(told)}</p>')
@@ -121,7 +126,7 @@ def findings(analysis: Analysis, card: ModelCard, chosen_key: str, warnings: lis
         st.html(markup.provenance(analysis))
 
 
-def _finding_row(finding: Finding, card: ModelCard, chosen_key: str) -> None:
+def _finding_row(finding: Finding, card: ModelCard, chosen_key: str, alike: Alike | None) -> None:
     name, bar = st.columns([0.32, 0.68], gap="small", vertical_alignment="top")
     chosen = st.session_state.get(chosen_key) == finding.label
     name.button(
@@ -133,7 +138,7 @@ def _finding_row(finding: Finding, card: ModelCard, chosen_key: str) -> None:
         on_click=st.session_state.__setitem__,
         args=(chosen_key, finding.label),
     )
-    bar.html(markup.finding(finding, exclusive=card.kind.exclusive))
+    bar.html(markup.finding(finding, exclusive=card.kind.exclusive, alike=alike))
 
 
 def _worth(finding: Finding, card: ModelCard) -> None:

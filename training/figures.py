@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from training import calibrate, metrics
+from zoo.measures import wilson
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -204,7 +205,7 @@ def _dots(axes: Axes, table: FloatArray, name: str, *, after: bool) -> None:
     """A reliability table: filled with bars after calibration, hollow before."""
     colour, size = line(0 if after else 1)["color"], 15 + 160 * table[:, 2] / table[:, 2].sum()
     if after:
-        ends = np.array([metrics.wilson(share, int(count)) for _, share, count in table])
+        ends = np.array([wilson(share, int(count)) for _, share, count in table])
         axes.vlines(table[:, 0], ends[:, 0], ends[:, 1], color=colour, linewidth=1, alpha=0.6)
     axes.scatter(
         table[:, 0],

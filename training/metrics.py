@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from zoo.cards import Interval, LabelMetrics
+from zoo.measures import wilson
 
 FloatArray = npt.NDArray[np.floating]
 REPLICATES = 1000
 _CHUNK_CELLS = 4_000_000  # weights held at once: 32 MB
-_Z95 = 1.959963984540054  # 97.5 % point of the normal distribution
 
 
 def resamples(groups: Sequence[str], *, replicates: int = REPLICATES, seed: int = 0) -> Iterator[FloatArray]:
@@ -107,17 +107,6 @@ def at_threshold(
         divide(negatives - false_positives, negatives),
         np.where(positives > 0, f1, np.nan),
     )
-
-
-def wilson(share: float, trials: int) -> tuple[float, float]:
-    """The 95 % score interval of a share of `trials` independent trials.
-
-    Source: Wilson 1927; Brown, Cai and DasGupta 2001, Statistical Science 16:101, eq. 4.
-    """
-    squared = _Z95**2 / trials
-    centre = (share + squared / 2) / (1 + squared)
-    half = _Z95 / (1 + squared) * np.sqrt(share * (1 - share) / trials + squared / (4 * trials))
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
 def interval(value: float, replicates: FloatArray, trials: int) -> Interval:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from pydantic import BaseModel, ConfigDict
+
+_Z95 = 1.959963984540054  # 97.5 % point of the normal distribution
 
 
 class Record(BaseModel):
@@ -23,6 +27,22 @@ class Interval(Record):
     value: float | None
     low: float | None = None
     high: float | None = None
+
+
+def wilson(share: float, trials: int) -> tuple[float, float]:
+    """The 95 % score interval of a share, in [0, 1], of `trials` independent trials, at least one.
+
+    ::
+
+        (p + z^2 / 2n  +-  z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
+
+    Source: Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953; Brown, Cai and DasGupta 2001,
+        Statistical Science 16:101, eq. 4.
+    """
+    squared = _Z95**2 / trials
+    centre = (share + squared / 2) / (1 + squared)
+    half = _Z95 / (1 + squared) * math.sqrt(share * (1 - share) / trials + squared / (4 * trials))
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 class Baseline(Record):

@@ -16,11 +16,26 @@ import numpy as np
 import numpy.typing as npt
 
 from zoo import errors
+from zoo.measures import Interval, wilson
 
 FloatArray = npt.NDArray[np.floating]
 
 MOST = 500  # pictures; a larger test split is thinned evenly
 UNKNOWN = -1
+ALIKE, REACH, FEWEST = 50, 0.1, 10  # pictures of about the same probability: how many, how far, at least
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alike:
+    """The test pictures of about the same probability.
+
+    Attributes:
+        pictures: how many.
+        had_it: the share of them that truly had the label, with its interval.
+    """
+
+    pictures: int
+    had_it: Interval
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,6 +85,30 @@ class ReferenceSet:
         known = self.embedding.astype(np.float32)
         lengths = np.linalg.norm(known, axis=1) * np.linalg.norm(embedding)
         return np.divide(known @ embedding, lengths, out=np.zeros(len(known), np.float32), where=lengths > 0)
+
+    def alike(self, column: int, probability: float) -> Alike | None:
+        """What share of the pictures of about the same probability truly had a label, with its Wilson interval.
+
+        They are the 50 nearest in probability of those whose truth is known, all that are as near as the fiftieth,
+        and none that is further than 0.1; None where they are fewer than ten. Pictures count as independent: where
+        a patient has several, the interval is a little too narrow.
+
+        Args:
+            column: the label's place in the card.
+            probability: calibrated.
+
+        Source: the interval is that of Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953; which pictures
+            it is of is ours.
+        """
+        known = self.truth[:, column] != UNKNOWN
+        distance = np.abs(self.probability[known, column].astype(float) - probability)
+        furthest = min(REACH, np.sort(distance)[:ALIKE].max(initial=0.0))
+        had_it = self.truth[known, column][distance <= furthest] == 1
+        if len(had_it) < FEWEST:
+            return None
+        share = float(had_it.mean())
+        low, high = wilson(share, len(had_it))
+        return Alike(pictures=len(had_it), had_it=Interval(value=share, low=low, high=high))
 
     def on_pca(self, embedding: FloatArray) -> FloatArray:
         """Where an embedding [K] lies among `pca`, [2]."""

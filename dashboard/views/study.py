@@ -33,6 +33,8 @@ def page() -> None:
         if study is not None and beside is not None and finding is not None:
             with other:
                 compare.show(study, beside, finding.label, card)
+        if gateway.fetch_reference_set(card.name, card.version) and finding is not None:
+            st.rerun()  # the bars get their intervals
         return
     with picture:
         panels.picture(study)
@@ -110,7 +112,9 @@ def _studied(
             st.html(f'<p class="ks-beside">{escape(_("This study, {date}").format(date=f"{study.when:%Y-%m-%d}"))}</p>')
         panels.picture(study, panels.evidence(finding), key, session.ask_about, link=compare.link(study, beside, 0))
     with found:
-        panels.findings(analysis, card, f"chosen-{key}", words.warnings(analysis, card, study.analyses()))
+        warnings = words.warnings(analysis, card, study.analyses())
+        reference = gateway.known_reference_set(card.name, card.version)
+        panels.findings(analysis, card, f"chosen-{key}", warnings, reference)
         panels.trend(compare.past(study, finding.label, card), card)
     with back:
         answer.tab(study, analysis, card)

@@ -149,4 +149,7 @@ def _stored() -> None:
     if isinstance(card, errors.KerascopeError):
         panels.trouble(card)
     else:
-        panels.findings(stored.analysis, card, f"chosen-{stored.analysis_id}", [])
+        reference = gateway.known_reference_set(card.name, card.version)
+        panels.findings(stored.analysis, card, f"chosen-{stored.analysis_id}", [], reference)
+        if gateway.fetch_reference_set(card.name, card.version):
+            st.rerun()

@@ -7,12 +7,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.dashboard.canned import CannedGateway
+from tests.dashboard.canned import CannedGateway, reference_set
 from tests.dashboard.conftest import APP, Page, png
+from zoo.reference_set import ReferenceSet
 from zoo.results import Method
 
 pytestmark = pytest.mark.slow
@@ -42,6 +46,51 @@ def test_an_uploaded_picture_gets_its_findings(page):
     assert "PNG 96 x 96 pixels" in page.text
     assert "Raw strength" in page.text
     assert "not an outline" in page.text
+
+
+def tenfold() -> ReferenceSet:
+    """The canned pictures ten times over: of 0.9 to 0.6 all have every label, of 0.5 to 0.2 none has."""
+    eight = reference_set()
+    names = ("truth", "probability", "embedding", "evidence", "pca", "tsne", "pixels")
+    return replace(eight, of=80, **{name: np.repeat(getattr(eight, name), 10, axis=0) for name in names})
+
+
+def spans(page: Page) -> dict[str, str]:
+    """Of each finding whose bar has an interval, what is said of it."""
+    bars = re.findall(
+        r'<div class="ks-bar" role="img" aria-label="([^:]*): [^"]*; of the ([^"]*)".*?ks-span', page.html
+    )
+    assert len(bars) == page.html.count('class="ks-span"')
+    return {finding: unescape(said) for finding, said in bars}
+
+
+def test_each_bar_carries_how_many_of_the_nearest_test_pictures_had_it(open_page, canned):
+    canned.servicer.reference_set = tenfold()
+    page = open_page(canned.address).ask("phantom-chest").upload(png())
+    # Within 0.1 of 0.86: 0.9 and 0.8; of 0.42: 0.5 and 0.4; of 0.12: 0.2; of 0.07 and 0.003 none.
+    assert spans(page) == {
+        "Effusion": "20 test pictures nearest in probability, > 99 % (84 % to > 99 %) had it",
+        "Nodule": "20 test pictures nearest in probability, < 1 % (< 1 % to 16 %) had it",
+        "Pneumothorax": "10 test pictures nearest in probability, < 1 % (< 1 % to 28 %) had it",
+    }
+    assert "how many of the test pictures nearest in probability had it" in page.text
+
+
+def test_the_bars_of_another_question_get_their_intervals_too(open_page, canned):
+    canned.servicer.reference_set = tenfold()
+    page = open_page(canned.address).upload(png())
+    assert page.question == "breast-ultrasound"
+    assert spans(page).keys() == {"Benign", "Malignant"}
+    assert spans(page.ask("phantom-chest")).keys() == {"Effusion", "Nodule", "Pneumothorax"}
+
+
+def test_a_model_without_a_reference_set_has_bars_without_intervals(open_page, canned):
+    canned.servicer.has_reference_set = False
+    page = open_page(canned.address).ask("phantom-chest").upload(png())
+    assert "The model finds effusion" in page.text
+    assert spans(page) == {}
+    assert "ks-trouble" not in page.html
+    assert page.html.count('class="ks-finding"') == 5
 
 
 def test_a_sample_gets_its_findings_and_empties_the_uploader(page):

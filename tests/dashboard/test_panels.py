@@ -20,6 +20,7 @@ from zoo.cards import Interval
 from zoo.errors import Reason
 from zoo.imaging.image import Image
 from zoo.measures import Baseline
+from zoo.reference_set import Alike
 from zoo.results import Analysis, Method, Verdict
 from zoo.tasks import BREAST_ULTRASOUND, PHANTOM_CHEST, PNEUMONIA
 
@@ -142,6 +143,16 @@ def test_the_bar_stands_where_the_numbers_are():
     assert 'class="ks-tick" style="left:40.0%"' in row
     assert 'class="ks-fill ks-present" style="width:86.0%"' in row
     assert 'aria-label="Effusion: calibrated probability 0.86; not sure from 0.30 to 0.50; operating point 0.40"' in row
+
+
+def test_the_bar_carries_how_many_of_the_nearest_test_pictures_had_it():
+    alike = Alike(pictures=50, had_it=Interval(value=0.84, low=0.715, high=0.917))
+    row = markup.finding(finding("effusion", 0.86), exclusive=False, alike=alike)
+    assert 'class="ks-span" style="left:71.5%;width:20.2%"' in row
+    said = "operating point 0.40; of the 50 test pictures nearest in probability, 84 % (72 % to 92 %) had it"
+    assert f'{said}"' in row.split("title=")[0]  # for screen readers
+    assert f'{said}"' in row.split("title=")[1]
+    assert text(row) == text(markup.finding(finding("effusion", 0.86), exclusive=False))  # as high as without it
 
 
 def test_a_label_without_an_operating_point_has_neither_tick_nor_zone():

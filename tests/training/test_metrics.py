@@ -127,12 +127,6 @@ def test_one_patient_supports_no_interval():
     assert (record.auroc.value, record.auroc.low, record.auroc.high) == (1.0, None, None)
 
 
-def test_wilson_interval_from_the_textbook():
-    # 8 of 10 (Brown, Cai and DasGupta's formula): centre (0.8 + 0.19207) / 1.38415 = 0.71674,
-    # half width 1.95996 / 1.38415 * sqrt(0.016 + 0.0096037) = 0.22658.
-    np.testing.assert_allclose(metrics.wilson(0.8, 10), (0.49016, 0.94332), atol=1e-4)
-
-
 def test_the_same_seed_gives_the_same_intervals():
     rng = np.random.default_rng(3)
     probability, truth = rng.random((30, 2)), (rng.random((30, 2)) < 0.5).astype(float)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -26,14 +26,6 @@ from tests.serving.security.authority import Authority
 from tests.serving.security.site import SECRET, Site
 from tests.serving.store import answers
 from zoo import errors
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    site = Site(tmp_path_factory.mktemp("site"))
-    yield site
-    for gateway in site.started:
-        gateway.stop(0)
 
 
 @pytest.fixture(scope="module")

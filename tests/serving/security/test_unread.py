@@ -33,14 +33,6 @@ FORGED = bearer(Role.ADMIN, b"x" * 32)
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    site = Site(tmp_path_factory.mktemp("site"))
-    yield site
-    for gateway in site.started:
-        gateway.stop(0)
-
-
-@pytest.fixture(scope="module")
 def narrow(site: Site) -> Gateway:
     """A gateway with one place, for small pictures."""
     return site.start(request_threads=1, requests_waiting=0, max_image_bytes=MIB)

@@ -34,6 +34,8 @@ def measure(registry: Path) -> Iterator[Measured]:
                     partial(run, image=pixels.numpy()),
                     "SavedModel in TensorFlow",
                     plain,
+                    rounds=10,
+                    calls=20,
                     bar=bar if engine == "openvino" else None,
                 )
 

@@ -48,10 +48,13 @@ def compare(
     peer_call: Callable[[], object],
     *,
     rounds: int = 60,
+    calls: int = 1,
     warm_up: int | None = None,
     bar: float | None = None,
 ) -> Measured:
     """Runs both in turns, swapping who goes first, after a warm-up of `warm_up` rounds (a tenth, three at least).
+
+    A turn is the median of `calls` in a row: more than one where the other's threads go on waiting for work.
 
     Returns:
         Medians, and the median of the rounds' ratios: an outlier in one round moves neither.
@@ -62,10 +65,14 @@ def compare(
     ours, theirs = [], []
     for number in range(rounds):
         if number % 2:
-            theirs.append(once(peer_call))
-            ours.append(once(call))
+            theirs.append(_turn(peer_call, calls))
+            ours.append(_turn(call, calls))
         else:
-            ours.append(once(call))
-            theirs.append(once(peer_call))
+            ours.append(_turn(call, calls))
+            theirs.append(_turn(peer_call, calls))
     ratio = statistics.median(mine / other for mine, other in zip(ours, theirs, strict=True))
     return Measured(name, peer, statistics.median(ours), statistics.median(theirs), ratio, bar)
+
+
+def _turn(call: Callable[[], object], calls: int) -> float:
+    return statistics.median(once(call) for _ in range(calls))

@@ -26,7 +26,7 @@ from rich.console import Console
 from benchmarks.__main__ import OUT, table
 from benchmarks.asking import Answer, by_bytes, by_grpc, by_json, load_of
 from benchmarks.bundles import bundle
-from benchmarks.load import BACKBONES, BATCHING, CLIENTS, batching_flags, pictures
+from benchmarks.load import BACKBONES, BATCHING, CLIENTS, WAVES, batching_flags, pictures
 from benchmarks.peer_environments import NotInstalled, python_with
 from benchmarks.processes import answering, free_port, model_server, running
 from benchmarks.timing import Measured
@@ -64,7 +64,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=6, help="of each load")
+    parser.add_argument("--seconds", type=float, default=6, help="of each load, at least")
     parser.add_argument("--rounds", type=int, default=3, help="turns of every server")
     parser.add_argument("--plot", type=Path, default=IMAGE, help="PNG to draw")
     return parser.parse_args()
@@ -81,8 +81,9 @@ def _backbone(backbone: str, scratch: Path, given: argparse.Namespace, console: 
                 if not _is_right(name, answer, images[0], expected, console):
                     continue
                 for clients in (1, CLIENTS):
-                    loops.closed(load_of(answer), images, clients=clients, seconds=2)
-                    load = loops.closed(load_of(answer), images, clients=clients, seconds=given.seconds)
+                    met = loops.closed(load_of(answer), images, clients=clients, seconds=2)
+                    seconds = max(given.seconds, WAVES * clients / met.throughput)
+                    load = loops.closed(load_of(answer), images, clients=clients, seconds=seconds)
                     turns.setdefault((name, backbone, clients), []).append(load.throughput)
                     console.log(
                         f"{name}, {backbone}, {clients} clients: {load.throughput:.1f} a second {load.failures or ''}"

@@ -103,17 +103,20 @@ def _waiting(backbone: str, ask: loops.Ask, images: Sequence[np.ndarray], rate: 
     for even, told, bar in ((True, "evenly", WAITING_BAR), (False, "at random", None)):
         seconds = max(2 * SECONDS, 300 / rate)
         rounds = [loops.open_(ask, images, rate=rate, seconds=seconds, seed=seed, even=even) for seed in range(ROUNDS)]
-        found = [(each.percentile(50), each.percentile(99)) for each in rounds]
-        p50, p99 = sorted(found, key=lambda pair: pair[1] / pair[0])[ROUNDS // 2]
+        p99, p50 = _middle([(each.percentile(99), each.percentile(50)) for each in rounds])
         name = f"p99 at 70 % load, calls {told}, {backbone}"
         yield Measured(name, f"p50, {rate:.0f} calls a second", p99, p50, p99 / p50, bar)
+
+
+def _middle(rounds: list[tuple[float, float]]) -> tuple[float, float]:
+    """The round whose first number is the middle one as a multiple of its second."""
+    return sorted(rounds, key=lambda pair: pair[0] / pair[1])[len(rounds) // 2]
 
 
 def _swaps(made: Bundle, flags: Sequence[str]) -> Iterator[Measured]:
     """The middle one of a few rounds; a call that fails in any of them counts."""
     rounds = [_swap(made, flags) for _ in range(ROUNDS)]
-    tails = [(during.percentile(99), before.percentile(99)) for before, during in rounds]
-    ms, peer_ms = sorted(tails, key=lambda pair: pair[0] / pair[1])[ROUNDS // 2]
+    ms, peer_ms = _middle([(during.percentile(99), before.percentile(99)) for before, during in rounds])
     yield Measured("version swap under load, p99", "p99 before", ms, peer_ms, ms / peer_ms, SWAP_BAR)
     failed = sum(len(during.samples) - len(during.answered) for _, during in rounds)
     yield Measured("version swap under load, failed calls", "none allowed", failed, 0, failed, 0)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import grpc
@@ -37,7 +37,6 @@ class Question:
         request_id: the same question asked again under it is answered from the store, where there is one.
         stream_id: of the stream it came on; kept by the store.
         study_uid: the study it is kept under; empty for the file's own.
-        digest: gives the SHA-256 of the image's bytes in hexadecimal, and computes it once.
     """
 
     image: bytes
@@ -47,10 +46,14 @@ class Question:
     request_id: str = ""
     stream_id: str = ""
     study_uid: str = ""
-    digest: Callable[[], str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", cache(partial(_sha256, self.image)))
+    def digest(self) -> str:
+        """The SHA-256 of the image's bytes in hexadecimal, computed once."""
+        return self._sha256
+
+    @cached_property
+    def _sha256(self) -> str:
+        return hashlib.sha256(self.image).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,10 +126,6 @@ def about(access: Access, question: Question) -> Iterator[None]:
         access.subject = f"sha256:{question.digest()}"
         access.model, access.version = question.model, question.version
         raise
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def _recorder(service: Service, store: Store | None) -> Recorder | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from zoo.errors import BadBundle, BadConfig
 from zoo.signing import Trust
 
 READ_APART = 4 << 20  # bytes of weights; a smaller model is read in less time than a process takes to start
+REST_BESIDE_CALLS = 3.0  # a quarter of the time is warm-up, the rest is for calls
 
 
 @dataclass(frozen=True)
@@ -53,20 +55,23 @@ class LoadVersion:
             Exception: whatever TensorFlow makes of a damaged version, or of a warm-up request that fails.
         """
         note, start_s = self._metrics.add, time.monotonic()
+        beside_calls = self._has_loaded
         try:
             self._check(folder)
-            apart = self._has_loaded and _weights(folder) >= READ_APART
+            apart = beside_calls and _weights(folder) >= READ_APART
             engine, precision = self._options.engine, self._options.mixed_precision
             servable = load(name, version, folder, engine=engine, precision=precision, apart=apart)
         except Exception:
             note(":tensorflow:cc:saved_model:load_attempt_count", str(folder), "fail")
             raise
         self._has_loaded = True
+        if not beside_calls:
+            gc.collect()  # what reading it has left; once there are calls, they would have to wait for that
         note(":tensorflow:cc:saved_model:load_attempt_count", str(folder), "success")
         note(":tensorflow:cc:saved_model:load_latency", str(folder), value=(time.monotonic() - start_s) * 1e6)
         loaded = Loaded(servable, self._run(name, folder))
         if self._options.enable_model_warmup:
-            self._warm_up(loaded, folder)
+            self._warm_up(loaded, folder, rest=REST_BESIDE_CALLS if beside_calls else 0.0)
         return loaded
 
     def fills_queues(self) -> int:
@@ -106,9 +111,9 @@ class LoadVersion:
             return run_at_once
         return BatchedRun(name, batching, self._scheduler, self._metrics)
 
-    def _warm_up(self, loaded: Loaded, folder: Path) -> None:
+    def _warm_up(self, loaded: Loaded, folder: Path, *, rest: float) -> None:
         start_s = time.monotonic()
-        number = warm_up(loaded.servable, run_at_once, folder)  # in no queue that calls under way wait in
+        number = warm_up(loaded.servable, run_at_once, folder, rest=rest)  # in no queue that calls under way wait in
         if number:
             took_us = (time.monotonic() - start_s) * 1e6
             self._metrics.add(":tensorflow:serving:model_warmup_latency", str(folder), "OK", value=took_us)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from google.protobuf import text_format
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from serving.modelserver.engines import engine_named, flatten, flattened_apart, routed
+from serving.modelserver.engines import Network, engine_named, flatten, flattened_apart, routed
 from serving.modelserver.engines.flat import Flat
 from serving.modelserver.engines.saved import Arrays, as_saved
 
@@ -49,6 +49,7 @@ class Servable:
         signatures: those that can be called, by name.
         signature_defs: all that the SavedModel lists, as GetModelMetadata gives them.
         loaded: the SavedModel itself, where a function still needs it: it owns the weights and must outlive those.
+        networks: what its functions share, where they are not the SavedModel's own.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Servable:
     signatures: Mapping[str, Signature]
     signature_defs: Mapping[str, SignatureDef]
     loaded: Any
+    networks: Sequence[Network] = ()
 
 
 def load(
@@ -82,12 +84,13 @@ def load(
     if flat is None:
         loaded = tf.saved_model.load(str(folder), tags=[SERVE_TAG])
         flat = _flattened(loaded, definitions)
+    networks: Sequence[Network] = ()
     if flat is None:
         run = {key: as_saved(function) for key, function in loaded.signatures.items()}
     else:
-        run = routed(flat, compile_)
+        run, networks = routed(flat, compile_)
     signatures = {key: Signature(key, definitions[key], run[key], _specs(definitions[key])) for key in run}
-    return Servable(name, version, signatures, definitions, loaded if flat is None else None)
+    return Servable(name, version, signatures, definitions, loaded if flat is None else None, networks)
 
 
 def flattened(folder: Path) -> Flat | None:

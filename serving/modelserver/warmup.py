@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import tensorflow as tf
@@ -18,8 +20,17 @@ WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 MOST_RECORDS = 1000
 
 
-def warm_up(servable: Servable, run: Run, folder: Path) -> int:
+def warm_up(servable: Servable, run: Run, folder: Path, *, rest: float = 0.0) -> int:
     """Runs every record of the version's warm-up file, if it has one, and returns how many there were.
+
+    What signatures share is run once for each shape, not once for each of them.
+
+    Args:
+        servable: the version.
+        run: how its signatures are run.
+        folder: its files.
+        rest: after each record, so many times as long as that took, so that calls which had to wait for it are over
+            before the next.
 
     The file is a TFRecord file of PredictionLog messages, at most 1000, as TensorFlow Serving reads it
     (servables/tensorflow/saved_model_warmup_util.cc). As there, one failing record fails the version.
@@ -31,13 +42,18 @@ def warm_up(servable: Servable, run: Run, folder: Path) -> int:
     if not path.is_file():
         return 0
     number = 0
-    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
-        number += 1
-        if number > MOST_RECORDS:
-            raise tf.errors.InvalidArgumentError(
-                None, None, f"Number of warmup records exceeds the maximum ({MOST_RECORDS}) at {path}"
-            )
-        _replay(servable, run, _parse(record, number))
+    with ExitStack() as rehearsal:
+        for network in servable.networks:
+            rehearsal.enter_context(network.rehearsing())
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            number += 1
+            if number > MOST_RECORDS:
+                raise tf.errors.InvalidArgumentError(
+                    None, None, f"Number of warmup records exceeds the maximum ({MOST_RECORDS}) at {path}"
+                )
+            began_s = time.monotonic()
+            _replay(servable, run, _parse(record, number))
+            time.sleep(rest * (time.monotonic() - began_s))
     return number
 
 

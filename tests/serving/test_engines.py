@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from serving.modelserver.engines import Network, routed
+from serving.modelserver.engines.apart import READER
 from serving.modelserver.engines.flat import Flat, flatten
-from serving.modelserver.engines.programs import plan
+from serving.modelserver.engines.programs import Program, plan
+from serving.modelserver.engines.tensorflow import Run, compiled
 from serving.modelserver.options import Options
 from serving.modelserver.servables import load
 from serving.modelserver.server import create_server
@@ -158,6 +165,35 @@ def test_signatures_over_one_network_share_it_and_only_the_files_are_decoded_apa
     assert [name for name, route in routes.items() if route.decoder] == ["analyze_encoded"]
 
 
+def test_a_rehearsal_runs_what_signatures_share_once_for_each_shape(pictures):
+    runs: list[tuple[int, ...]] = []
+
+    def counting(program: Program) -> Run:
+        run = compiled(program)
+        return lambda given: (runs.append(given[0].shape), run(given))[1]
+
+    functions, networks = routed(flat(pictures), counting)
+    with ExitStack() as rehearsal:
+        for network in networks:
+            rehearsal.enter_context(network.rehearsing())
+        for name, function in functions.items():
+            for number in (1, 2, 1):
+                function(**arrays(asked(name, images(number))))
+    assert sorted(runs) == [(1, SIDE, SIDE, 1), (2, SIDE, SIDE, 1)]
+    saved = tf.saved_model.load(str(pictures))
+    for name, function in functions.items():  # afterwards each call has an answer of its own
+        for seed in (3, 4):
+            inputs = asked(name, images(2, seed))
+            assert_close(function(**arrays(inputs)), arrays(saved.signatures[name](**inputs)))
+
+
+def test_a_rehearsal_runs_every_text_for_its_shape_does_not_tell_what_it_takes():
+    network = Network(lambda given: [given[0].copy()])
+    with network.rehearsing():
+        answers = [network([np.array([text], object)])[0].tolist() for text in (b"short", b"long")]
+    assert answers == [[b"short"], [b"long"]]
+
+
 def test_signatures_that_compute_something_else_are_kept_apart(tmp_path):
     twice = written(tmp_path, {"double": lambda x: {"y": 2.0 * x}, "treble": lambda x: {"y": 3.0 * x}})
     functions = load("constants", 1, twice, engine="tensorflow").signatures
@@ -181,6 +217,15 @@ def test_a_version_read_by_a_process_of_its_own_answers_as_the_saved_model(pictu
     for name, signature in servable.signatures.items():
         inputs = asked(name, images(3))
         assert_close(signature.function(**arrays(inputs)), arrays(saved.signatures[name](**inputs)))
+
+
+def test_the_process_that_reads_a_version_comes_behind_all_others_and_does_without_keras(pictures, tmp_path):
+    told = "import os; print(os.sched_getscheduler(0), [name for name in sys.modules if name.startswith('keras.')])"
+    run = f"import sys; from pathlib import Path; from {READER} import main; main(*map(Path, sys.argv[1:])); {told}"
+    command = [sys.executable, "-c", run, str(pictures), str(tmp_path)]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert said.strip() == f"{os.SCHED_IDLE} []"
+    assert (tmp_path / "graph.pb").is_file()
 
 
 def test_what_a_process_of_its_own_cannot_flatten_is_read_by_the_server(tmp_path):

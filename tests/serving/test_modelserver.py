@@ -21,7 +21,7 @@ from tensorflow_serving.apis.predict_pb2 import PredictRequest
 
 from serving.modelserver.options import Options
 from serving.modelserver.server import ModelServer, create_server
-from tests.serving.model_server_client import WAIT_S, Client, predict_request
+from tests.serving.model_server_client import WAIT_S, Client, predict_request, wait_until
 from tests.serving.model_servers import asked
 from tests.serving.tiny_models import write_line
 
@@ -212,8 +212,8 @@ def test_status_is_told_by_version_and_only_of_what_there_is(client: Client) -> 
 
 @pytest.mark.parametrize("service", ["", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService"])
 def test_health_is_served(client: Client, service: str) -> None:
-    stub = health_pb2_grpc.HealthStub(client.channel)
-    assert stub.Check(health_pb2.HealthCheckRequest(service=service)).status == health_pb2.HealthCheckResponse.SERVING
+    stub, request = health_pb2_grpc.HealthStub(client.channel), health_pb2.HealthCheckRequest(service=service)
+    wait_until(lambda: stub.Check(request).status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def test_reflection_describes_predict(client: Client) -> None:

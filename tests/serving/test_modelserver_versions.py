@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import grpc
@@ -14,8 +15,13 @@ from tensorflow_serving.apis.model_management_pb2 import ReloadConfigRequest
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from serving.modelserver.call import Call
 from serving.modelserver.options import Options
+from serving.modelserver.running import run_at_once
+from serving.modelserver.scheduler import Arrays
+from serving.modelserver.servables import Signature, load
 from serving.modelserver.server import ModelServer, create_server
+from serving.modelserver.warmup import warm_up
 from tests.serving.model_server_client import WAIT_S, Client, predict_request, wait_until
 from tests.serving.tiny_models import write_line
 from zoo.errors import BadConfig
@@ -330,6 +336,19 @@ def test_a_failing_warm_up_record_stops_the_version(start, base_path: Path) -> N
     assert "the signature expects [?,3]" in client.status()[0].status.error_message
     shutil.rmtree(base_path / "2")
     wait_until(lambda: client.states() == {2: "END", 1: "AVAILABLE"})
+
+
+def test_a_warm_up_beside_calls_rests_between_its_records(base_path: Path) -> None:
+    folder = write_line(base_path, 1, warm_up_with=[warm_up_record(), warm_up_record()])
+    servable, moments = load("line", 1, folder), []
+
+    def slow(signature: Signature, inputs: Arrays, names: Sequence[str], call: Call) -> Arrays:
+        moments.append(time.monotonic())
+        time.sleep(0.05)
+        return run_at_once(signature, inputs, names, call)
+
+    assert warm_up(servable, slow, folder, rest=3.0) == 2
+    assert moments[1] - moments[0] >= 4 * 0.05
 
 
 def test_without_warm_up_the_records_are_not_run(start, base_path: Path) -> None:

@@ -7,10 +7,10 @@ from functools import partial
 from serving.modelserver.engines import tensorflow
 from serving.modelserver.engines.apart import flattened_apart
 from serving.modelserver.engines.flat import flatten
-from serving.modelserver.engines.routes import Compile, routed
+from serving.modelserver.engines.routes import Compile, Network, routed
 from zoo.errors import BadConfig
 
-__all__ = ["Compile", "engine_named", "flatten", "flattened_apart", "routed"]
+__all__ = ["Compile", "Network", "engine_named", "flatten", "flattened_apart", "routed"]
 
 
 def engine_named(name: str, precision: str = "") -> Compile:

@@ -20,7 +20,7 @@ from serving.modelserver.engines.flat import Flat
 
 log = logging.getLogger(__name__)
 
-NICE = 5  # below the thread that waits for it
+READER = "serving.modelserver.reader"
 LONGEST_S = 900
 GRAPH, NAMES = "graph.pb", "names.json"
 
@@ -28,7 +28,7 @@ GRAPH, NAMES = "graph.pb", "names.json"
 def flattened_apart(folder: Path) -> Flat | None:
     """What `flatten` makes of a SavedModel; None where it makes nothing of it, or the process fails."""
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", __name__, str(folder), scratch]
+        command = [sys.executable, "-m", READER, str(folder), scratch]
         environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=LONGEST_S, env=environment)
@@ -47,22 +47,9 @@ def _read(scratch: Path) -> Flat | None:
     return Flat({node.name: node for node in graph.node}, library, names["inputs"], names["outputs"])
 
 
-def _write(flat: Flat, scratch: Path) -> None:
+def write(flat: Flat, scratch: Path) -> None:
+    """What the process leaves behind."""
     graph = GraphDef(library=flat.library.library, versions=flat.library.versions)
     graph.node.extend(flat.nodes.values())
     (scratch / GRAPH).write_bytes(graph.SerializeToString())
     (scratch / NAMES).write_text(json.dumps({"inputs": flat.inputs, "outputs": flat.outputs}))
-
-
-def main(folder: Path, scratch: Path) -> None:
-    """What the process does."""
-    os.nice(NICE)
-    from serving.modelserver.servables import flattened
-
-    flat = flattened(folder)
-    if flat is not None:
-        _write(flat, scratch)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from serving.modelserver.config import read_text
-from serving.modelserver.options import Options
+from serving.modelserver.options import PAD_UP, Options
 from serving.proto.modelserver.files_pb2 import BatchingParameters
 from zoo.errors import BadConfig
 
@@ -31,7 +31,8 @@ class Batching:
         max_enqueued_batches: batches that may wait, not counting those being computed.
         num_batch_threads: batches computed at once, over all models.
         thread_pool_name: a label of the metrics.
-        allowed_batch_sizes: batches are padded to the next of these; empty for any size.
+        allowed_batch_sizes: the numbers of rows that are computed; empty for any.
+        padding_policy: see `Options.batch_padding_policy`.
         max_execution_batch_size: most rows of a batch; a longer call is computed in parts.
     """
 
@@ -41,11 +42,18 @@ class Batching:
     num_batch_threads: int = os.cpu_count() or 1
     thread_pool_name: str = THREAD_POOL_NAME
     allowed_batch_sizes: Sequence[int] = ()
+    padding_policy: str = PAD_UP
     max_execution_batch_size: int = 1000
 
     def padded(self, rows: int) -> int:
         """The smallest allowed number of rows that is enough."""
         return next((size for size in self.allowed_batch_sizes if size >= rows), rows)
+
+    def at_once(self, rows: int) -> int:
+        """How many of the rows that wait are computed now."""
+        if self.padding_policy == PAD_UP:
+            return rows
+        return max((size for size in self.allowed_batch_sizes if size <= rows), default=rows)
 
 
 def read_common(options: Options) -> Batching | None:
@@ -59,9 +67,9 @@ def read_common(options: Options) -> Batching | None:
             if getattr(options, name):
                 raise BadConfig(f"{name} is set without enable_batching. Give --enable_batching as well, or neither.")
         return None
-    if not options.batching_parameters_file:
-        return Batching()
-    return _read("batching_parameters_file", Path(options.batching_parameters_file))
+    file = options.batching_parameters_file
+    read = _read("batching_parameters_file", Path(file)) if file else Batching()
+    return replace(read, padding_policy=options.batch_padding_policy)
 
 
 def read_per_model(folder: Path, common: Batching) -> Batching | None:
@@ -74,7 +82,8 @@ def read_per_model(folder: Path, common: Batching) -> Batching | None:
     if not path.is_file():
         return None
     own = _read(PER_MODEL_FILE, path)
-    return replace(own, num_batch_threads=common.num_batch_threads, thread_pool_name=common.thread_pool_name)
+    common_ones = ("num_batch_threads", "thread_pool_name", "padding_policy")
+    return replace(own, **{name: getattr(common, name) for name in common_ones})
 
 
 def _read(flag: str, path: Path) -> Batching:

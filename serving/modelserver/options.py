@@ -35,6 +35,10 @@ REFUSED = {
 ENGINES = ("tensorflow", "openvino")
 """What may compute the signatures."""
 
+PAD_UP, BATCH_DOWN = "PAD_UP", "BATCH_DOWN"
+PADDING_POLICIES = (PAD_UP, BATCH_DOWN)
+"""What is done with rows that make no allowed number (TensorFlow's kernels/batching_util/batch_scheduler_utils.h)."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -67,6 +71,9 @@ class Options:
         batching_parameters_file: a BatchingParameters in protobuf's text format, in place of the defaults.
         enable_per_model_batching_parameters: take them from batching_params.pbtxt in the version's folder, all but the
             threads; a version without that file is not batched.
+        batch_padding_policy: what is done with calls that make none of the allowed_batch_sizes. BATCH_DOWN computes as
+            many as make one, and the rest after them: on a processor, rows of padding take as long as others. PAD_UP
+            pads them, as TensorFlow Serving does. The words are TensorFlow's; this flag is ours.
         num_load_threads: versions loaded at once; 0 for one per processor core until a version serves, then one.
         max_num_load_retries: tries after the first that failed, before a version is given up. One whose files change
             is tried again at once, given up or not.
@@ -107,6 +114,7 @@ class Options:
     enable_batching: bool = False
     batching_parameters_file: str = ""
     enable_per_model_batching_parameters: bool = False
+    batch_padding_policy: str = BATCH_DOWN
     num_load_threads: int = 0
     max_num_load_retries: int = 5
     load_retry_interval_micros: int = 60_000_000
@@ -139,6 +147,11 @@ class Options:
         ):
             if getattr(self, name) < 0:
                 raise BadConfig(f"{name} is {getattr(self, name)}; it must be 0 or more.")
+        if self.batch_padding_policy not in PADDING_POLICIES:
+            raise BadConfig(
+                f"batch_padding_policy is {self.batch_padding_policy!r}; it must be one of "
+                f"{', '.join(PADDING_POLICIES)}."
+            )
         if self.engine not in ENGINES:
             raise BadConfig(f"engine is {self.engine!r}; it must be one of {', '.join(ENGINES)}.")
         if self.mixed_precision and (self.mixed_precision, self.engine) != ("bfloat16", "openvino"):

@@ -2,11 +2,13 @@
 
 Source: tensorflow/core/kernels/batching_util/shared_batch_scheduler.h. A queue takes calls into its last batch until
 that is full; a batch is due when it is full, when another follows it, or when its oldest call has waited long enough.
+Where fewer rows than it has make an allowed number (`Batching.at_once`), the last of its calls wait on.
 Queues take turns. A queue that has run empty is forgotten: versions and shapes that come and go leave nothing behind.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -59,6 +61,27 @@ class _Batch:
     tasks: list[Task] = field(default_factory=list)
     rows: int = 0
     opened_s: float = 0.0
+
+    @classmethod
+    def of(cls, tasks: list[Task]) -> _Batch:
+        """A batch of tasks that have waited."""
+        made = cls(tasks, sum(task.rows for task in tasks), tasks[0].queued_s)
+        for task in tasks:
+            task.batch = made
+        return made
+
+    def cut(self, rows: int) -> _Batch | None:
+        """Keeps so many rows and gives a batch of the rest; None, and keeps all, where that would cut through a task.
+
+        (TensorFlow's Batch::TryTrimToNewSize.)
+        """
+        ends = list(itertools.accumulate(task.rows for task in self.tasks))
+        if rows == self.rows or rows not in ends:
+            return None
+        number = ends.index(rows) + 1
+        rest = _Batch.of(self.tasks[number:])
+        self.tasks, self.rows = self.tasks[:number], rows
+        return rest
 
 
 Process = Callable[[list[Task]], None]
@@ -191,6 +214,9 @@ class Scheduler:
 
     def _pop(self, queue: _Queue) -> list[Task]:
         batch = queue.batches.popleft()
+        rest = batch.cut(queue.batching.at_once(batch.rows))
+        if rest:
+            queue.batches.appendleft(rest)
         del self._queues[queue.key]
         if queue.batches:
             self._queues[queue.key] = queue  # to the end of the line

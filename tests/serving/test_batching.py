@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-import threading
-import weakref
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,161 +13,11 @@ import tensorflow as tf
 from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
 from serving.modelserver.batch_parameters import Batching, read_common, read_per_model
-from serving.modelserver.options import Options
-from serving.modelserver.scheduler import Scheduler, Task
+from serving.modelserver.options import BATCH_DOWN, PAD_UP, Options
 from tests.serving.model_server_client import WAIT_S, Client, predict_request, wait_until
 from tests.serving.model_servers import asked
 from tests.serving.tiny_models import write_rows
 from zoo.errors import BadConfig
-
-NEVER_S = 3600.0
-
-
-class Recorder:
-    """Computes batches by keeping them; holds each up while `go` is clear."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[int]] = []
-        self.go = threading.Event()
-        self.busy = threading.Event()
-        self.go.set()
-
-    def __call__(self, tasks: list[Task]) -> None:
-        self.busy.set()
-        assert self.go.wait(WAIT_S)
-        self.batches.append([task.rows for task in tasks])
-        for task in tasks:
-            task.finish({})
-
-
-@pytest.fixture
-def scheduler() -> Iterator[Scheduler]:
-    made = Scheduler(1, "batch")
-    yield made
-    made.stop()
-
-
-def task(rows: int = 1) -> Task:
-    return Task({"x": np.zeros((rows, 1))}, rows)
-
-
-def batching(rows: int, batches: int = 10, timeout_s: float = NEVER_S) -> Batching:
-    return Batching(max_execution_batch_size=rows, max_enqueued_batches=batches, timeout_s=timeout_s)
-
-
-def test_a_batch_is_computed_when_it_is_full(scheduler: Scheduler) -> None:
-    done, tasks = Recorder(), [task(), task(2), task()]
-    for one in tasks:
-        scheduler.submit("a", batching(4), done, one)
-    assert all(one.wait(WAIT_S) for one in tasks)
-    assert done.batches == [[1, 2, 1]]
-
-
-def test_a_batch_is_computed_when_the_next_call_does_not_fit(scheduler: Scheduler) -> None:
-    done, tasks = Recorder(), [task(), task(2), task(2)]
-    for one in tasks:
-        scheduler.submit("a", batching(4), done, one)
-    assert tasks[0].wait(WAIT_S)
-    assert done.batches == [[1, 2]]
-
-
-def test_a_batch_is_computed_when_its_oldest_call_has_waited_long_enough(scheduler: Scheduler) -> None:
-    done, alone = Recorder(), task()
-    scheduler.submit("a", batching(4, timeout_s=0.05), done, alone)
-    assert alone.wait(WAIT_S)
-
-
-def test_a_full_queue_refuses_and_the_others_go_on(scheduler: Scheduler) -> None:
-    done, small = Recorder(), batching(1, batches=2)
-    done.go.clear()
-    scheduler.submit("a", small, done, task())
-    assert done.busy.wait(WAIT_S)  # that one is being computed and no longer in the queue
-    for _ in range(2):
-        scheduler.submit("a", small, done, task())
-    with pytest.raises(tf.errors.UnavailableError, match="queue to which this task was submitted is full"):
-        scheduler.submit("a", small, done, task())
-    scheduler.submit("b", small, done, task())
-    done.go.set()
-
-
-def test_queues_take_turns(scheduler: Scheduler) -> None:
-    done, order = Recorder(), []
-    done.go.clear()
-    scheduler.submit("first", batching(1), done, task())
-    assert done.busy.wait(WAIT_S)
-    last = task()
-    for queue in ("a", "a", "a", "b", "b"):
-
-        def process(tasks: list[Task], queue: str = queue) -> None:
-            order.append(queue)
-            done(tasks)
-
-        scheduler.submit(queue, batching(1), process, task())
-    scheduler.submit("c", batching(1), done, last)
-    done.go.set()
-    wait_until(lambda: len(order) == 5)
-    assert order == ["a", "b", "a", "b", "a"]
-
-
-def test_a_call_that_nobody_waits_for_frees_its_place(scheduler: Scheduler) -> None:
-    done, small, left, stays = Recorder(), batching(2, batches=1), task(), task(2)
-    scheduler.submit("a", small, done, left)
-    with pytest.raises(tf.errors.UnavailableError):
-        scheduler.submit("a", small, done, stays)
-    scheduler.abandon(left, tf.errors.CancelledError(None, None, "gone"))
-    assert left.wait(WAIT_S)
-    assert isinstance(left.error, tf.errors.CancelledError)
-    scheduler.submit("a", small, done, stays)
-    assert stays.wait(WAIT_S)
-    assert done.batches == [[2]]
-
-
-def test_the_rows_of_a_call_that_nobody_waits_for_are_free_for_others(scheduler: Scheduler) -> None:
-    done, left, stays, comes = Recorder(), task(), task(), task(2)
-    scheduler.submit("a", batching(3), done, left)
-    scheduler.submit("a", batching(3), done, stays)
-    scheduler.abandon(left, tf.errors.CancelledError(None, None, "gone"))
-    scheduler.submit("a", batching(3), done, comes)
-    assert comes.wait(WAIT_S)
-    assert done.batches == [[1, 2]]
-
-
-def test_an_answered_call_cannot_be_abandoned(scheduler: Scheduler) -> None:
-    done, one = Recorder(), task()
-    scheduler.submit("a", batching(1), done, one)
-    assert one.wait(WAIT_S)
-    scheduler.abandon(one, tf.errors.CancelledError(None, None, "gone"))
-    assert one.error is None
-
-
-def test_an_empty_queue_leaves_nothing_behind(scheduler: Scheduler) -> None:
-    class Key:
-        pass
-
-    key, done, one = Key(), Recorder(), task()
-    seen = weakref.ref(key)
-    scheduler.submit(key, batching(1), done, one)
-    assert one.wait(WAIT_S)
-    del key
-    wait_until(lambda: gc.collect() >= 0 and seen() is None)
-
-
-def test_a_draining_scheduler_lets_no_call_wait_for_company(scheduler: Scheduler) -> None:
-    done, waits, comes = Recorder(), task(), task()
-    scheduler.submit("a", batching(4), done, waits)
-    scheduler.drain()
-    assert waits.wait(WAIT_S)
-    scheduler.submit("a", batching(4), done, comes)
-    assert comes.wait(WAIT_S)
-
-
-def test_a_stopping_scheduler_computes_what_waits_and_takes_no_more() -> None:
-    made, done, waits = Scheduler(1, "batch"), Recorder(), task()
-    made.submit("a", batching(4), done, waits)
-    made.stop()
-    assert waits.wait(0)
-    with pytest.raises(tf.errors.UnavailableError):
-        made.submit("a", batching(4), done, task())
 
 
 def options(file: Path, text: str) -> Options:
@@ -182,7 +30,7 @@ def test_the_parameters_are_read_and_the_rest_is_tensorflow_servings_default(tmp
     found = read_common(options(tmp_path / "b", text))
     assert found is not None
     assert (found.max_batch_size, found.timeout_s, list(found.allowed_batch_sizes)) == (8, 0.0025, [2, 8])
-    assert (found.max_enqueued_batches, found.max_execution_batch_size) == (10, 8)
+    assert (found.max_enqueued_batches, found.max_execution_batch_size, found.padding_policy) == (10, 8, BATCH_DOWN)
     assert [found.padded(rows) for rows in (1, 2, 3, 8)] == [2, 2, 8, 8]
 
 
@@ -209,12 +57,12 @@ def test_parameters_without_batching_are_refused(name: str) -> None:
 
 
 def test_a_models_own_parameters_leave_the_threads_alone(tmp_path: Path) -> None:
-    common = Batching(num_batch_threads=3)
+    common = Batching(num_batch_threads=3, padding_policy=BATCH_DOWN)
     assert read_per_model(tmp_path, common) is None
     (tmp_path / "batching_params.pbtxt").write_text("max_batch_size { value: 2 } num_batch_threads { value: 9 }")
     found = read_per_model(tmp_path, common)
     assert found is not None
-    assert (found.max_batch_size, found.num_batch_threads) == (2, 3)
+    assert (found.max_batch_size, found.num_batch_threads, found.padding_policy) == (2, 3, BATCH_DOWN)
 
 
 WAITS = "batch_timeout_micros { value: 3600000000 } max_enqueued_batches { value: 1 }"
@@ -233,10 +81,10 @@ def serve(rows_path: Path, tmp_path: Path) -> Iterator[Serve]:
     """Starts a server with these batching parameters."""
     left = []
 
-    def started(text: str) -> Client:
+    def started(text: str, **options: object) -> Client:
         file = tmp_path / "batching.config"
         file.write_text(text)
-        context = asked(rows_path, "rows", enable_batching=True, batching_parameters_file=str(file))
+        context = asked(rows_path, "rows", enable_batching=True, batching_parameters_file=str(file), **options)
         left.append(context)
         return context.__enter__()
 
@@ -268,6 +116,22 @@ def test_a_batch_is_padded_to_an_allowed_size(serve: Serve) -> None:
     client = serve("max_batch_size { value: 8 } allowed_batch_sizes: [1, 4, 8]")
     answer = ask(client, 1, 2, 3).result()
     assert (output(answer, "rows"), output(answer, "sums")) == ([4, 4, 4], [2, 4, 6])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("policy", "rows"), [(PAD_UP, [[4], [4], [4]]), (BATCH_DOWN, [[2], [2], [1]])])
+def test_calls_that_make_no_allowed_number_are_computed_as_the_flag_says(
+    serve: Serve, policy: str, rows: list[list[float]]
+) -> None:
+    parameters = "max_batch_size { value: 4 } allowed_batch_sizes: [1, 2, 4] batch_timeout_micros { value: 1000000 }"
+    client = serve(parameters, batch_padding_policy=policy)
+    calls = []
+    for value in (1, 2, 3):
+        calls.append(ask(client, value))
+        time.sleep(0.05)  # in this order
+    answers = [call.result() for call in calls]
+    assert [output(answer, "sums") for answer in answers] == [[2], [4], [6]]
+    assert [output(answer, "rows") for answer in answers] == rows
 
 
 @pytest.mark.slow

@@ -73,7 +73,15 @@ def test_a_port_in_use_is_told_in_one_line(tmp_path: Path, caplog: pytest.LogCap
     assert f"0.0.0.0:{port}" in caplog.text
 
 
-@pytest.mark.parametrize("wrong", [{"port": -1}, {"file_system_poll_wait_seconds": -1}, {"model_base_path": ""}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"port": -1},
+        {"file_system_poll_wait_seconds": -1},
+        {"model_base_path": ""},
+        {"batch_padding_policy": "MINIMIZE_TPU_COST_PER_REQUEST"},
+    ],
+)
 def test_options_that_make_no_sense_are_refused(wrong: dict) -> None:
     with pytest.raises(BadConfig):
         Options(**{"model_base_path": "/models/line", **wrong})

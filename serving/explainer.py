@@ -79,8 +79,8 @@ class _Worker:
         self._pipe: Connection | None = None
 
     def ask(self, job: Job, timeout_s: float) -> FloatArray:
-        pipe = self._running()
         try:
+            pipe = self._running()
             pipe.send(job)
             if not pipe.poll(timeout_s):
                 self.stop()
@@ -91,7 +91,9 @@ class _Worker:
             kind, value = pipe.recv()
         except (EOFError, OSError):
             self.stop()
-            raise errors.ModelNotReady("The explanation's process ended unexpectedly. Ask again.") from None
+            raise errors.ModelNotReady(
+                "The explanation's process ended unexpectedly, or did not start. Ask again."
+            ) from None
         if kind == "map":
             return np.asarray(value, np.float32)
         if kind == "bug":
@@ -103,12 +105,15 @@ class _Worker:
             return self._pipe
         self.stop()
         context = multiprocessing.get_context("spawn")  # TensorFlow and gRPC do not survive a fork
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self._work), name="explainer", daemon=True)
-        self._process.start()
-        theirs.close()
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs, self._work), name="explainer", daemon=True)
+        try:
+            process.start()
+        finally:
+            theirs.close()
+        self._pipe, self._process = ours, process
         log.info("explanation worker started")
-        return self._pipe
+        return ours
 
     def stop(self) -> None:
         if self._pipe is not None:

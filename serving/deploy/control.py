@@ -25,6 +25,7 @@ from zoo import errors
 DNS = "dns:///"
 CALL_S = 10.0
 LOOK_S = 0.2
+OLD_ERROR_S = 2.0
 
 
 def resolved(addresses: list[str]) -> list[str]:
@@ -119,6 +120,9 @@ class Control:
     def wait_for(self, name: str, version: int, until: float) -> None:
         """Returns once a version is available.
 
+        An error that is there from the start may be of an earlier try, until the server begins another: it is believed
+        once it has stood for a while.
+
         Args:
             name, version: of the model.
             until: in time.monotonic()'s seconds.
@@ -126,11 +130,14 @@ class Control:
         Raises:
             ModelNotReady: it failed to load, or does not come up in time.
         """
+        first, old_until = None, min(until, time.monotonic() + OLD_ERROR_S)
         while True:
             found = self.versions(name).get(version, Version("unknown to it"))
             if found.state == "AVAILABLE":
                 return
-            if found.error or time.monotonic() > until:
+            first = first or found
+            failed = found.error and (found != first or time.monotonic() > old_until)
+            if failed or time.monotonic() > until:
                 why = found.error or f"it is {found.state} when the time is up"
                 raise errors.ModelNotReady(f"{name} version {version} does not come up at {self.address}: {why}.")
             time.sleep(LOOK_S)

@@ -58,14 +58,15 @@ class LoadVersion:
         beside_calls = self._has_loaded
         try:
             self._check(folder)
-            apart = beside_calls and _weights(folder) >= READ_APART
+            is_large = _weights(folder) >= READ_APART
+            apart = beside_calls and is_large
             engine, precision = self._options.engine, self._options.mixed_precision
             servable = load(name, version, folder, engine=engine, precision=precision, apart=apart)
         except Exception:
             note(":tensorflow:cc:saved_model:load_attempt_count", str(folder), "fail")
             raise
         self._has_loaded = True
-        if not beside_calls:
+        if is_large and not beside_calls:
             gc.collect()  # what reading it has left; once there are calls, they would have to wait for that
         note(":tensorflow:cc:saved_model:load_attempt_count", str(folder), "success")
         note(":tensorflow:cc:saved_model:load_latency", str(folder), value=(time.monotonic() - start_s) * 1e6)

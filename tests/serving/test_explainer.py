@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import threading
 import time
 from collections.abc import Iterator
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +73,19 @@ def test_a_worker_that_hangs_is_stopped_in_time_and_replaced(explainer: Explaine
 def test_a_worker_that_dies_is_replaced(explainer: Explainer, bundle: Bundle):
     with pytest.raises(errors.ModelNotReady, match="ended unexpectedly"):
         ask(explainer, bundle, DIES)
+    assert ask(explainer, bundle, TELLS_ITS_PROCESS)
+
+
+def test_a_worker_whose_process_cannot_be_started_is_told_and_tried_again(
+    explainer: Explainer, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+):
+    def no_memory(self: SpawnProcess) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SpawnProcess, "start", no_memory)
+        with pytest.raises(errors.ModelNotReady, match="Ask again"):
+            ask(explainer, bundle, TELLS_ITS_PROCESS)
     assert ask(explainer, bundle, TELLS_ITS_PROCESS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from zoo import errors
 
 logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # it tells of itself at each start
 
+BUSY_S = 30.0  # how long SQLite's writers wait for each other
 MIGRATIONS = Path(__file__).parent / "migrations"
 # One number for each thing that PostgreSQL does alone, for its advisory locks.
 UPGRADING, NUMBERING, PAUSING = 7_310_001, 7_310_002, 7_310_003
@@ -162,7 +164,7 @@ def _engine(url: URL) -> Engine:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # for its owner alone
     except OSError as error:
         raise errors.BadConfig(f"The store {path} cannot be written: {error.strerror}. Name another file.") from None
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 30})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_S})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -170,8 +172,22 @@ def _engine(url: URL) -> Engine:
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # transactions begin where we say so, below
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    _write_ahead(connection)
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _write_ahead(connection: Any) -> None:
+    """Sets the journal's mode. While another connection sets it SQLite refuses at once, whatever the timeout."""
+    until = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _begin_sqlite(connection: Connection) -> None:

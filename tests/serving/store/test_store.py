@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -196,6 +198,17 @@ def test_two_processes_may_upgrade_at_once(open_store: OpenStore):
         stores = list(threads.map(lambda _: open_store(), range(4)))
     stores[0].analyses.save(analysis(), header())
     assert all(len(store.analyses.since(0)) == 1 for store in stores)
+
+
+def test_a_new_file_that_another_process_prepares_is_waited_for(tmp_path: Path):
+    file = tmp_path / "store.db"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE being_made (x)")
+    ended = threading.Timer(0.5, lambda: (other.execute("ROLLBACK"), other.close()))
+    ended.start()
+    Database(f"sqlite:///{file}").upgrade()
+    ended.join()
 
 
 def test_a_store_of_a_newer_version_is_left_alone(url: str):

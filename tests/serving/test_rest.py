@@ -139,7 +139,20 @@ def test_other_methods_are_refused_and_the_connection_goes_on(url: str, method: 
         reply = session.request(method, f"{url}/v1/models/line:predict", json={"inputs": []}, timeout=WAIT_S)
         error = {"error": f"Malformed request: {method} /v1/models/line:predict"}
         assert (reply.status_code, reply.text) == (400, "" if method == "HEAD" else json.dumps(error))
+        assert "Connection" not in reply.headers
         assert session.get(f"{url}/v1/models/line", timeout=WAIT_S).ok
+
+
+def test_a_look_with_a_body_leaves_the_next_question_alone(url: str) -> None:
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=WAIT_S)
+    kept = set()
+    for method, path in [("GET", "/v1/models/line"), ("HEAD", "/metrics"), ("OPTIONS", "/v1"), ("GET", "/metrics")]:
+        connection.request(method, path, b"GET / HTTP/1.1\r\n\r\n")
+        kept.add(connection.sock.getsockname())
+        reply = connection.getresponse()
+        reply.read()
+        assert reply.status == 200, (method, path)
+    assert len(kept) == 1
 
 
 def test_a_graphs_failure_is_told_without_its_stack(url: str) -> None:
@@ -173,6 +186,16 @@ def test_a_client_that_asks_before_it_sends_is_told_to_go_on(url: str) -> None:
         assert told.readline() == b"\r\n"
         asking.sendall(body)
         assert told.readline() == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_a_client_still_sending_a_body_that_is_refused_reads_why(url: str) -> None:
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), WAIT_S) as asking, asking.makefile("rb") as told:
+        asking.sendall(b"POST /v1/models/line:predict HTTP/1.1\r\nHost: h\r\nContent-Length: many\r\n\r\n")
+        for _ in range(40):
+            asking.sendall(b" " * (1 << 16))
+        assert told.readline() == b"HTTP/1.1 400 Bad Request\r\n"
+        assert b"Connection: close\r\n" in told.readlines()
 
 
 def test_a_body_that_is_too_large_is_refused_unread(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

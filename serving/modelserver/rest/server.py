@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import socket
+from socket import SHUT_WR, socket
 from typing import Any
 
 from serving.modelserver.call import Timed
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 256 << 20
 MOST_CONNECTIONS = 512
 _IDLE_S = 120.0
+_LINGER_S = 2.0
 _LONGEST_LINE = 128  # of a chunk's head
 _CORS = {
     "Access-Control-Allow-Origin": "*",
@@ -117,31 +119,18 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Looks at a model, or reads a page."""
-        self.close_connection |= (
-            "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
-        )  # nobody reads it
-        page = self.server.rest.pages.get(self.path)
-        if page is not None:
-            self._send(Reply(HTTPStatus.OK, page().encode(), "text/plain"))
-        else:
-            self._ask(b"")
+        self._take(self.server.rest.pages.get(self.path))
 
     def do_POST(self) -> None:
         """Asks a model."""
-        try:
-            body = self._body()
-        except _Refused as refused:
-            self.close_connection = True  # what follows is the rest of a body
-            self._send(refused.reply)
-        else:
-            self._ask(body)
+        self._take(None)
 
     do_HEAD = do_GET
     do_PUT = do_DELETE = do_POST
 
     def do_OPTIONS(self) -> None:
         """What a browser asks beforehand."""
-        self._send(Reply(HTTPStatus.OK, b""))
+        self._take(lambda: "")
 
     def handle_expect_100(self) -> bool:
         """Lets a client go on that asks before it sends its body, as curl does with a large one."""
@@ -151,6 +140,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: a path may hold anything."""
+
+    def _take(self, page: Page | None) -> None:
+        try:
+            body = self._body()
+        except _Refused as refused:
+            self.close_connection = True  # what follows is the rest of a body
+            self._send(refused.reply)
+            self._linger()
+        else:
+            if page is None:
+                self._ask(body)
+            else:
+                self._send(Reply(HTTPStatus.OK, page().encode(), "text/plain"))
+
+    def _linger(self) -> None:
+        """Takes what still comes: closed before it, the client's side may throw our answer away (RFC 9112, 9.6)."""
+        self.connection.shutdown(SHUT_WR)
+        self.connection.settimeout(_LINGER_S)
+        ends = time.monotonic() + _LINGER_S
+        while time.monotonic() < ends and self.rfile.read1(1 << 16):
+            pass
 
     def _ask(self, body: bytes) -> None:
         path, rest = self.path.partition("?")[0], self.server.rest
@@ -170,6 +180,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.content_type)
         self.send_header("Content-Length", str(len(reply.body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
         for name, value in self.server.rest.headers.items():
             self.send_header(name, value)
         self.end_headers()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import statistics
 import tempfile
@@ -30,7 +31,9 @@ from zoo.imaging.preprocess import preprocess
 BACKBONES = ("mobilenetv2", "densenet121")
 CLIENTS = 16
 BATCHES = (1, 2, 4, 8, 16, 32)
-BATCHING = Batching(sizes=(1, 2, 4, 8))  # what bundles are warmed up for, as `kerascope deploy render` sets it
+CORES = os.cpu_count() or 1
+BATCHING = Batching(sizes=(1, 2, 4, 8), timeout_us=0, threads=CORES)  # as `kerascope deploy render --cpu --cpus` does
+ONE_CORE_A_BATCH = "--tensorflow_intra_op_parallelism=1"  # likewise
 SECONDS, ROUNDS, SWAP_ROUNDS = 6.0, 3, 5
 WAVES = 40  # answers of each client, at least: when they stop, the last batches are not full
 LOOK_S = 0.1  # how often it is asked whether a version serves
@@ -42,16 +45,16 @@ def pictures(made: Bundle) -> list[np.ndarray]:
     return [preprocess(read(file), made.card.input) for file in targets.pictures(None)]
 
 
-def batching_flags(folder: Path) -> list[str]:
+def batching_flags(folder: Path, batching: Batching) -> list[str]:
     """Flags for `kerascope serve`, with the parameters written into a folder."""
-    (folder / "batching.config").write_text(batching_config(BATCHING))
+    (folder / "batching.config").write_text(batching_config(batching))
     return ["--enable_batching", "--batching_parameters_file", str(folder / "batching.config")]
 
 
 def measure(registry: Path) -> Iterator[Measured]:
     """Against the best that the SavedModel does in-process at any batch size; waiting and swap by themselves."""
     with tempfile.TemporaryDirectory() as scratch:
-        flags = batching_flags(Path(scratch))
+        flags = [*batching_flags(Path(scratch), BATCHING), ONE_CORE_A_BATCH]
         for backbone in BACKBONES:
             made = bundle(backbone, registry)
             with model_server(made, *flags) as address:

@@ -1,7 +1,7 @@
 """The embedded server beside LitServe and Ray Serve, 1 and 16 clients, batching: `python -m benchmarks.serve_peers`.
 
-Every server has the same SavedModel, pictures and waiting time, is asked for the same four outputs, and in
-turns with the others. The peers are installed from PyPI into build/peers (minutes, once).
+Every server has the same SavedModel, pictures and waiting time and TensorFlow's own choice of threads, is asked for
+the same four outputs, and in turns with the others. The peers are installed from PyPI into build/peers (minutes, once).
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from rich.console import Console
 from benchmarks.__main__ import OUT, table
 from benchmarks.asking import Answer, by_bytes, by_grpc, by_json, load_of
 from benchmarks.bundles import bundle
-from benchmarks.load import BACKBONES, BATCHING, CLIENTS, WAVES, batching_flags, pictures
+from benchmarks.load import BACKBONES, CLIENTS, WAVES, batching_flags, pictures
 from benchmarks.peer_environments import NotInstalled, python_with
 from benchmarks.processes import answering, free_port, model_server, running
 from benchmarks.timing import Measured
+from serving.deploy.files import Batching
 from serving.load import loops
 from zoo.bundles import Bundle
 from zoo.errors import ModelNotReady
@@ -40,6 +41,7 @@ PEERS = {
     "Ray Serve": ("ray", "peer_ray.py", ["ray[serve]"], by_bytes),
 }
 IMAGE = Path(__file__).parents[1] / "docs" / "images" / "serving-peers.png"
+BATCHING = Batching(sizes=(1, 2, 4, 8))  # waits as long for company as the peers do
 AHEAD = 1.0
 START_S = 300.0
 Throughputs = dict[tuple[str, str, int], float]
@@ -117,7 +119,7 @@ def _up(name: str, made: Bundle, scratch: Path) -> Iterator[Answer]:
             yield asked(port)
     else:
         engine = ["--engine", "openvino"] if name == OURS_OPENVINO else []
-        with model_server(made, *batching_flags(scratch), *engine) as address:
+        with model_server(made, *batching_flags(scratch, BATCHING), *engine) as address:
             yield by_grpc(address, made.card)
 
 

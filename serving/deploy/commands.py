@@ -30,7 +30,14 @@ def render(
     tensorflow_serving: Annotated[str, typer.Option(help="Version of the image.")] = TENSORFLOW_SERVING,
     gpu_memory_fraction: Annotated[float, typer.Option(help="Part of the GPU's memory that a server takes.")] = 0.9,
     replicas: Annotated[tuple[int, int], typer.Option(help="Fewest and most model servers on Kubernetes.")] = (2, 4),
-    batch_timeout_micros: Annotated[int, typer.Option(min=0, help="How long a lone call waits for company.")] = 2000,
+    cpus: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --cpu: cores a server has to itself, each with batches of its own."),
+    ] = None,
+    batch_timeout_micros: Annotated[
+        int | None,
+        typer.Option(min=0, help="How long a lone call waits for company; 2000 with a GPU, 0 without."),
+    ] = None,
 ) -> None:
     """Write compose and Kubernetes files that serve a registry's models, each pinned to its versions."""
     terminal.load_tensorflow()
@@ -46,6 +53,7 @@ def render(
         tensorflow_serving=tensorflow_serving,
         gpu_memory_fraction=gpu_memory_fraction,
         replicas=replicas,
+        cpus=cpus,
         batch_timeout_us=batch_timeout_micros,
     )
     for name, labels in rendering.render(plan).items():

@@ -17,6 +17,7 @@ from serving.deploy.labels import Labels
 from zoo import errors
 
 PLATFORM = "tensorflow"
+INTRA_OP_THREADS = 1  # where each core computes batches of its own
 WRITTEN = "# Written by `kerascope deploy render`"
 
 
@@ -92,7 +93,9 @@ def common_sizes(warmed: Mapping[str, Sequence[int]]) -> tuple[int, ...]:
     return tuple(sorted(shared))
 
 
-def kustomization(kind: str, tag: str, replicas: tuple[int, int], memory_fraction: float) -> str:
+def kustomization(
+    kind: str, tag: str, replicas: tuple[int, int], memory_fraction: float, cpus: int | None = None
+) -> str:
     """The overlay `gpu` or `cpu` for kustomize.
 
     Args:
@@ -100,14 +103,15 @@ def kustomization(kind: str, tag: str, replicas: tuple[int, int], memory_fractio
         tag: version of TensorFlow Serving; the GPU's image ends in -gpu.
         replicas: fewest and most model servers.
         memory_fraction: part of the GPU's memory that a server takes.
+        cpus: cores that a server on processors has, each with batches of its own; None to leave them as they are.
     """
     is_gpu = kind == "gpu"
-    fraction = f"""  - target: {{ kind: Deployment, name: model-server }}
-    patch: |-
-      - op: add
-        path: /spec/template/spec/containers/0/args/-
-        value: --per_process_gpu_memory_fraction={memory_fraction:g}
-"""
+    server = ""
+    if is_gpu:
+        server = _server_patch("add", "args/-", f"--per_process_gpu_memory_fraction={memory_fraction:g}")
+    elif cpus:
+        server = _server_patch("add", "args/-", f"--tensorflow_intra_op_parallelism={INTRA_OP_THREADS}")
+        server += _server_patch("replace", "resources/requests/cpu", f'"{cpus}"')
     return f"""{WRITTEN}.
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -119,7 +123,7 @@ images:
     newTag: {tag}{"-gpu" if is_gpu else ""}
 patches:
   - path: model-server.yaml
-{fraction if is_gpu else ""}  - target: {{ kind: HorizontalPodAutoscaler, name: model-server }}
+{server}  - target: {{ kind: HorizontalPodAutoscaler, name: model-server }}
     patch: |-
       - op: replace
         path: /spec/minReplicas
@@ -127,4 +131,13 @@ patches:
       - op: replace
         path: /spec/maxReplicas
         value: {replicas[1]}
+"""
+
+
+def _server_patch(op: str, path: str, value: str) -> str:
+    return f"""  - target: {{ kind: Deployment, name: model-server }}
+    patch: |-
+      - op: {op}
+        path: /spec/template/spec/containers/0/{path}
+        value: {value}
 """

@@ -30,7 +30,8 @@ SOURCE = Path(__file__).resolve().parents[2]
 COPIED = ("compose.yaml", "tfserving", "dicom-node", "kubernetes", "prometheus", "grafana")
 CONTAINER_REGISTRY = "/models"
 OVERLAYS = ("gpu", "cpu")
-CPU_THREADS, GPU_THREADS = 4, 2
+GPU_THREADS, CPU_THREADS = 2, 4
+GPU_TIMEOUT_US, CPU_TIMEOUT_US = 2000, 0  # on a processor company saves next to nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +47,9 @@ class Plan:
         tensorflow_serving: version of the image.
         gpu_memory_fraction: part of the GPU's memory that a server takes at its start.
         replicas: fewest and most model servers on Kubernetes.
-        batch_timeout_us: how long a lone call waits for company, in microseconds.
+        cpus: cores that a server without a GPU has to itself, each of which then computes batches of its own; None to
+            leave sharing them to TensorFlow.
+        batch_timeout_us: how long a lone call waits for company, in microseconds; None for what suits GPU or processor.
     """
 
     registry: Path
@@ -58,7 +61,8 @@ class Plan:
     tensorflow_serving: str = TENSORFLOW_SERVING
     gpu_memory_fraction: float = 0.9
     replicas: tuple[int, int] = (2, 4)
-    batch_timeout_us: int = 2000
+    cpus: int | None = None
+    batch_timeout_us: int | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d+\.\d+\.\d+(-rc\d+)?", self.tensorflow_serving):
@@ -74,6 +78,10 @@ class Plan:
             raise errors.BadConfig(
                 f"From {self.replicas[0]} to {self.replicas[1]} replicas is no range; the fewest come first, and "
                 "there is at least 1."
+            )
+        if self.cpus is not None and (self.gpu or self.cpus < 1):
+            raise errors.BadConfig(
+                f"Cores were given ({self.cpus}); that is for a server on a processor (`--cpu`), and at least 1."
             )
 
 
@@ -96,15 +104,18 @@ def render(plan: Plan) -> Mapping[str, Labels]:
     ]
     for bundle in bundles:
         bundle.verify()
-    batching = Batching(
-        sizes=files.common_sizes({_title(bundle): warmed_sizes(bundle) for bundle in bundles}),
-        timeout_us=plan.batch_timeout_us,
-        threads=GPU_THREADS if plan.gpu else CPU_THREADS,
-    )
+    batching = _batching(plan, files.common_sizes({_title(bundle): warmed_sizes(bundle) for bundle in bundles}))
     _copy(plan.out)
     for name, text in _written(plan, chosen, batching).items():
         disk.write_whole(plan.out / name, text)
     return chosen
+
+
+def _batching(plan: Plan, sizes: tuple[int, ...]) -> Batching:
+    threads, timeout_us = (GPU_THREADS, GPU_TIMEOUT_US) if plan.gpu else (plan.cpus or CPU_THREADS, CPU_TIMEOUT_US)
+    if plan.batch_timeout_us is not None:
+        timeout_us = plan.batch_timeout_us
+    return Batching(sizes=sizes, timeout_us=timeout_us, threads=threads)
 
 
 def _chosen(plan: Plan) -> Mapping[str, Labels]:
@@ -137,7 +148,7 @@ def _written(plan: Plan, chosen: Mapping[str, Labels], batching: Batching) -> di
     }
     for kind in OVERLAYS:
         texts[f"kubernetes/overlays/{kind}/kustomization.yaml"] = files.kustomization(
-            kind, plan.tensorflow_serving, plan.replicas, plan.gpu_memory_fraction
+            kind, plan.tensorflow_serving, plan.replicas, plan.gpu_memory_fraction, plan.cpus
         )
     return texts
 
@@ -149,6 +160,7 @@ KERASCOPE_REGISTRY={plan.registry.resolve()}
 KERASCOPE_SOURCE={SOURCE}
 TENSORFLOW_SERVING={plan.tensorflow_serving}
 GPU_MEMORY_FRACTION={plan.gpu_memory_fraction:g}
+INTRA_OP_THREADS={files.INTRA_OP_THREADS if plan.cpus else 0}
 """
 
 

@@ -41,6 +41,12 @@ def render(bundles: Path, out: Path, **options: object) -> Path:
     return out
 
 
+def model_server(resources):
+    """The container of the model server."""
+    (deployment,) = [r for r in resources if (r["kind"], r["metadata"]["name"]) == ("Deployment", "model-server")]
+    return deployment["spec"]["template"]["spec"]["containers"][0]
+
+
 def models(out: Path):
     from google.protobuf import text_format
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
@@ -93,13 +99,33 @@ def test_the_overlays_can_be_built_from_the_folder_alone(bundles, tmp_path):
         assert TINY in config["data"]["models.config"]
         (scaler,) = [r for r in resources if r["kind"] == "HorizontalPodAutoscaler"]
         assert (scaler["spec"]["minReplicas"], scaler["spec"]["maxReplicas"]) == (3, 6)
-        (server,) = [
-            r["spec"]["template"]["spec"]["containers"][0]
-            for r in resources
-            if (r["kind"], r["metadata"]["name"]) == ("Deployment", "model-server")
-        ]
+        server = model_server(resources)
         assert server["image"] == "tensorflow/serving:2.19.1" + ("-gpu" if kind == "gpu" else "")
         assert ("--per_process_gpu_memory_fraction=0.5" in server["args"]) is (kind == "gpu")
+
+
+def test_on_processors_each_core_computes_batches_of_its_own(bundles, tmp_path):
+    out = render(bundles, tmp_path, gpu=False, cpus=6)
+    batching = (out / "tfserving" / "batching.config").read_text()
+    assert "num_batch_threads { value: 6 }" in batching
+    assert "batch_timeout_micros { value: 0 }" in batching
+    server = model_server(build(out / "kubernetes" / "overlays" / "cpu"))
+    assert "--tensorflow_intra_op_parallelism=1" in server["args"]
+    assert server["resources"]["requests"]["cpu"] == "6"
+    assert "INTRA_OP_THREADS=1" in (out / ".env").read_text()
+
+
+def test_cores_that_nobody_named_are_left_to_tensorflow(bundles, tmp_path):
+    out = render(bundles, tmp_path, gpu=False)
+    args = model_server(build(out / "kubernetes" / "overlays" / "cpu"))["args"]
+    assert not [flag for flag in args if "intra_op" in flag]
+    assert "INTRA_OP_THREADS=0" in (out / ".env").read_text()
+
+
+@pytest.mark.parametrize(("gpu", "waits"), [(True, 2000), (False, 0)])
+def test_a_lone_call_waits_for_company_on_a_gpu_only(bundles, tmp_path, gpu, waits):
+    text = (render(bundles, tmp_path, gpu=gpu) / "tfserving" / "batching.config").read_text()
+    assert f"batch_timeout_micros {{ value: {waits} }}" in text
 
 
 @pytest.mark.parametrize(("gpu", "profile"), [(True, "gpu"), (False, "cpu")])
@@ -132,6 +158,8 @@ def test_a_damaged_bundle_is_not_rendered(bundles, tmp_path):
         ({"tensorflow_serving": "latest"}, errors.BadConfig, "must be pinned"),
         ({"gpu_memory_fraction": 90}, errors.BadConfig, "over 0 and at most 1"),
         ({"replicas": (4, 2)}, errors.BadConfig, "no range"),
+        ({"cpus": 4}, errors.BadConfig, "on a processor"),
+        ({"gpu": False, "cpus": 0}, errors.BadConfig, "at least 1"),
     ],
 )
 def test_what_cannot_be_is_refused(bundles, tmp_path, options, error, said):

@@ -32,8 +32,9 @@ BACKBONES = ("mobilenetv2", "densenet121")
 CLIENTS = 16
 BATCHES = (1, 2, 4, 8, 16, 32)
 CORES = os.cpu_count() or 1
-BATCHING = Batching(sizes=(1, 2, 4, 8), timeout_us=0, threads=CORES)  # as `kerascope deploy render --cpu --cpus` does
-ONE_CORE_A_BATCH = "--tensorflow_intra_op_parallelism=1"  # likewise
+# As `kerascope deploy render --cpu --cpus` does.
+BATCHING = Batching(sizes=(1, 2, 4, 8), timeout_us=0, threads=CORES, one_core_each=True)
+ONE_CORE_A_BATCH = "--tensorflow_intra_op_parallelism=1"
 SECONDS, ROUNDS, SWAP_ROUNDS = 6.0, 3, 5
 WAVES = 40  # answers of each client, at least: when they stop, the last batches are not full
 LOOK_S = 0.1  # how often it is asked whether a version serves

@@ -32,7 +32,7 @@ def render(
     replicas: Annotated[tuple[int, int], typer.Option(help="Fewest and most model servers on Kubernetes.")] = (2, 4),
     cpus: Annotated[
         int | None,
-        typer.Option(min=1, help="With --cpu: cores a server has to itself, each with batches of its own."),
+        typer.Option(min=1, help="With --cpu: cores a server has to itself; each computes one call at a time."),
     ] = None,
     batch_timeout_micros: Annotated[
         int | None,

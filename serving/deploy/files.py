@@ -30,12 +30,15 @@ class Batching:
         timeout_us: how long a lone call waits for company, in microseconds.
         threads: batches computed at once.
         waiting: batches that may wait; one more is refused.
+        one_core_each: whether a thread has one core. Company saves nothing there and makes the next ones wait, so calls
+            are computed one by one (in the smallest size), and a call of many rows in parts.
     """
 
     sizes: tuple[int, ...]
     timeout_us: int = 2000
     threads: int = 2
     waiting: int = 32
+    one_core_each: bool = False
 
 
 def models_config(models: Mapping[str, Labels], folder: str) -> str:
@@ -61,16 +64,26 @@ def models_config(models: Mapping[str, Labels], folder: str) -> str:
 
 def batching_config(batching: Batching) -> str:
     """BatchingParameters, with what each is for."""
-    allowed = "".join(f"allowed_batch_sizes: {size}\n" for size in batching.sizes)
+    most = batching.sizes[-1]
+    if batching.one_core_each:
+        waiting = batching.waiting * most // batching.sizes[0]
+        sizes = f"""# A core of its own for each batch: company would save nothing, and the next ones would wait longer.
+enable_large_batch_splitting {{ value: true }}
+max_execution_batch_size {{ value: {batching.sizes[0]} }}
+allowed_batch_sizes: {batching.sizes[0]}
+"""
+    else:
+        waiting = batching.waiting
+        sizes = "".join(f"allowed_batch_sizes: {size}\n" for size in batching.sizes)
     return f"""{WRITTEN}.
 # Calls that arrive together and ask for every output of a signature are computed together. The sizes are those of every
 # bundle's warm-up requests, so none is new to the GPU; a batch in between is padded up to the next.
-max_batch_size {{ value: {batching.sizes[-1]} }}
-{allowed}# A lone call waits this long for company, in microseconds.
+max_batch_size {{ value: {most} }}
+{sizes}# A lone call waits this long for company, in microseconds.
 batch_timeout_micros {{ value: {batching.timeout_us} }}
 # Batches computed at once, and batches that may wait; one more is refused, and the gateway says UNAVAILABLE.
 num_batch_threads {{ value: {batching.threads} }}
-max_enqueued_batches {{ value: {batching.waiting} }}
+max_enqueued_batches {{ value: {waiting} }}
 """
 
 

@@ -47,7 +47,7 @@ class Plan:
         tensorflow_serving: version of the image.
         gpu_memory_fraction: part of the GPU's memory that a server takes at its start.
         replicas: fewest and most model servers on Kubernetes.
-        cpus: cores that a server without a GPU has to itself, each of which then computes batches of its own; None to
+        cpus: cores that a server without a GPU has to itself, each of which then computes one call at a time; None to
             leave sharing them to TensorFlow.
         batch_timeout_us: how long a lone call waits for company, in microseconds; None for what suits GPU or processor.
     """
@@ -115,7 +115,7 @@ def _batching(plan: Plan, sizes: tuple[int, ...]) -> Batching:
     threads, timeout_us = (GPU_THREADS, GPU_TIMEOUT_US) if plan.gpu else (plan.cpus or CPU_THREADS, CPU_TIMEOUT_US)
     if plan.batch_timeout_us is not None:
         timeout_us = plan.batch_timeout_us
-    return Batching(sizes=sizes, timeout_us=timeout_us, threads=threads)
+    return Batching(sizes=sizes, timeout_us=timeout_us, threads=threads, one_core_each=plan.cpus is not None)
 
 
 def _chosen(plan: Plan) -> Mapping[str, Labels]:

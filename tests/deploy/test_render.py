@@ -104,15 +104,26 @@ def test_the_overlays_can_be_built_from_the_folder_alone(bundles, tmp_path):
         assert ("--per_process_gpu_memory_fraction=0.5" in server["args"]) is (kind == "gpu")
 
 
-def test_on_processors_each_core_computes_batches_of_its_own(bundles, tmp_path):
+def test_on_processors_each_core_computes_one_call_at_a_time(bundles, tmp_path):
     out = render(bundles, tmp_path, gpu=False, cpus=6)
     batching = (out / "tfserving" / "batching.config").read_text()
     assert "num_batch_threads { value: 6 }" in batching
     assert "batch_timeout_micros { value: 0 }" in batching
+    assert re.findall(r"allowed_batch_sizes: (\d+)", batching) == ["1"]
     server = model_server(build(out / "kubernetes" / "overlays" / "cpu"))
     assert "--tensorflow_intra_op_parallelism=1" in server["args"]
     assert server["resources"]["requests"]["cpu"] == "6"
     assert "INTRA_OP_THREADS=1" in (out / ".env").read_text()
+
+
+def test_a_call_of_many_rows_is_still_taken_where_each_core_computes_one(bundles, tmp_path):
+    from serving.modelserver.batch_parameters import read_common
+    from serving.modelserver.options import Options
+
+    file = render(bundles, tmp_path, gpu=False, cpus=2) / "tfserving" / "batching.config"
+    read = read_common(Options(model_base_path="m", enable_batching=True, batching_parameters_file=str(file)))
+    assert (read.max_batch_size, read.max_execution_batch_size, read.num_batch_threads) == (8, 1, 2)
+    assert read.max_enqueued_batches == 32 * 8  # as many rows as in batches of 8
 
 
 def test_cores_that_nobody_named_are_left_to_tensorflow(bundles, tmp_path):

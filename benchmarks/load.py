@@ -20,7 +20,7 @@ from benchmarks.asking import by_grpc, load_of
 from benchmarks.bundles import bundle
 from benchmarks.processes import answering, model_server
 from benchmarks.timing import Measured
-from serving.deploy.files import Batching, batching_config
+from serving.deploy.files import ONE_CORE_A_CALL, Batching, batching_config
 from serving.load import loops, targets
 from serving.load.measured import Measured as Load
 from serving.tfserving import ModelServer
@@ -32,9 +32,7 @@ BACKBONES = ("mobilenetv2", "densenet121")
 CLIENTS = 16
 BATCHES = (1, 2, 4, 8, 16, 32)
 CORES = os.cpu_count() or 1
-# As `kerascope deploy render --cpu --cpus` does.
-BATCHING = Batching(sizes=(1, 2, 4, 8), timeout_us=0, threads=CORES, one_core_each=True)
-ONE_CORE_A_BATCH = "--tensorflow_intra_op_parallelism=1"
+BATCHING = Batching.one_by_one((1, 2, 4, 8), CORES)  # as `kerascope deploy render --cpu --cpus` does
 SECONDS, ROUNDS, SWAP_ROUNDS = 6.0, 3, 5
 WAVES = 40  # answers of each client, at least: when they stop, the last batches are not full
 LOOK_S = 0.1  # how often it is asked whether a version serves
@@ -55,7 +53,7 @@ def batching_flags(folder: Path, batching: Batching) -> list[str]:
 def measure(registry: Path) -> Iterator[Measured]:
     """Against the best that the SavedModel does in-process at any batch size; waiting and swap by themselves."""
     with tempfile.TemporaryDirectory() as scratch:
-        flags = [*batching_flags(Path(scratch), BATCHING), ONE_CORE_A_BATCH]
+        flags = [*batching_flags(Path(scratch), BATCHING), ONE_CORE_A_CALL]
         for backbone in BACKBONES:
             made = bundle(backbone, registry)
             with model_server(made, *flags) as address:

@@ -17,7 +17,8 @@ from serving.deploy.labels import Labels
 from zoo import errors
 
 PLATFORM = "tensorflow"
-INTRA_OP_THREADS = 1  # where each core computes batches of its own
+INTRA_OP_THREADS = 1  # where each core computes calls of its own
+ONE_CORE_A_CALL = f"--tensorflow_intra_op_parallelism={INTRA_OP_THREADS}"
 WRITTEN = "# Written by `kerascope deploy render`"
 
 
@@ -30,15 +31,28 @@ class Batching:
         timeout_us: how long a lone call waits for company, in microseconds.
         threads: batches computed at once.
         waiting: batches that may wait; one more is refused.
-        one_core_each: whether a thread has one core. Company saves nothing there and makes the next ones wait, so calls
-            are computed one by one (in the smallest size), and a call of many rows in parts.
+        call_rows: rows of one call at most, where that is more than the largest size: it is computed in parts.
     """
 
     sizes: tuple[int, ...]
     timeout_us: int = 2000
     threads: int = 2
     waiting: int = 32
-    one_core_each: bool = False
+    call_rows: int | None = None
+
+    @classmethod
+    def one_by_one(cls, warmed: tuple[int, ...], cores: int, timeout_us: int = 0) -> Batching:
+        """Calls as they come, a core for each. Company saves nothing there, and makes whoever comes next wait.
+
+        As many rows may wait as in full batches.
+
+        Args:
+            warmed: the sizes that the warm-up covers, rising; the smallest is used.
+            cores: of the server, to itself.
+            timeout_us: as above.
+        """
+        waiting = cls.waiting * warmed[-1] // warmed[0]
+        return cls(warmed[:1], timeout_us, threads=cores, waiting=waiting, call_rows=warmed[-1])
 
 
 def models_config(models: Mapping[str, Labels], folder: str) -> str:
@@ -64,26 +78,27 @@ def models_config(models: Mapping[str, Labels], folder: str) -> str:
 
 def batching_config(batching: Batching) -> str:
     """BatchingParameters, with what each is for."""
-    most = batching.sizes[-1]
-    if batching.one_core_each:
-        waiting = batching.waiting * most // batching.sizes[0]
-        sizes = f"""# A core of its own for each batch: company would save nothing, and the next ones would wait longer.
-enable_large_batch_splitting {{ value: true }}
-max_execution_batch_size {{ value: {batching.sizes[0]} }}
-allowed_batch_sizes: {batching.sizes[0]}
-"""
-    else:
-        waiting = batching.waiting
-        sizes = "".join(f"allowed_batch_sizes: {size}\n" for size in batching.sizes)
-    return f"""{WRITTEN}.
+    most, allowed = batching.sizes[-1], "".join(f"allowed_batch_sizes: {size}\n" for size in batching.sizes)
+    if batching.call_rows is None:
+        how = f"""\
 # Calls that arrive together and ask for every output of a signature are computed together. The sizes are those of every
 # bundle's warm-up requests, so none is new to the GPU; a batch in between is padded up to the next.
 max_batch_size {{ value: {most} }}
-{sizes}# A lone call waits this long for company, in microseconds.
+"""
+    else:
+        how = f"""\
+# Each core computes one call at a time: company would save nothing there, and whoever comes next would wait longer.
+# A call of more rows is computed in parts. The size is the smallest of every bundle's warm-up requests.
+max_batch_size {{ value: {batching.call_rows} }}
+enable_large_batch_splitting {{ value: true }}
+max_execution_batch_size {{ value: {most} }}
+"""
+    return f"""{WRITTEN}.
+{how}{allowed}# A lone call waits this long for company, in microseconds.
 batch_timeout_micros {{ value: {batching.timeout_us} }}
 # Batches computed at once, and batches that may wait; one more is refused, and the gateway says UNAVAILABLE.
 num_batch_threads {{ value: {batching.threads} }}
-max_enqueued_batches {{ value: {waiting} }}
+max_enqueued_batches {{ value: {batching.waiting} }}
 """
 
 
@@ -116,14 +131,14 @@ def kustomization(
         tag: version of TensorFlow Serving; the GPU's image ends in -gpu.
         replicas: fewest and most model servers.
         memory_fraction: part of the GPU's memory that a server takes.
-        cpus: cores that a server on processors has, each with batches of its own; None to leave them as they are.
+        cpus: cores that a server on processors has, each with calls of its own; None to leave them as they are.
     """
     is_gpu = kind == "gpu"
     server = ""
     if is_gpu:
         server = _server_patch("add", "args/-", f"--per_process_gpu_memory_fraction={memory_fraction:g}")
     elif cpus:
-        server = _server_patch("add", "args/-", f"--tensorflow_intra_op_parallelism={INTRA_OP_THREADS}")
+        server = _server_patch("add", "args/-", ONE_CORE_A_CALL)
         server += _server_patch("replace", "resources/requests/cpu", f'"{cpus}"')
     return f"""{WRITTEN}.
 apiVersion: kustomize.config.k8s.io/v1beta1

@@ -111,11 +111,13 @@ def render(plan: Plan) -> Mapping[str, Labels]:
     return chosen
 
 
-def _batching(plan: Plan, sizes: tuple[int, ...]) -> Batching:
-    threads, timeout_us = (GPU_THREADS, GPU_TIMEOUT_US) if plan.gpu else (plan.cpus or CPU_THREADS, CPU_TIMEOUT_US)
-    if plan.batch_timeout_us is not None:
-        timeout_us = plan.batch_timeout_us
-    return Batching(sizes=sizes, timeout_us=timeout_us, threads=threads, one_core_each=plan.cpus is not None)
+def _batching(plan: Plan, warmed: tuple[int, ...]) -> Batching:
+    timeout_us = plan.batch_timeout_us
+    if timeout_us is None:
+        timeout_us = GPU_TIMEOUT_US if plan.gpu else CPU_TIMEOUT_US
+    if plan.cpus is not None:
+        return Batching.one_by_one(warmed, plan.cpus, timeout_us)
+    return Batching(warmed, timeout_us, threads=GPU_THREADS if plan.gpu else CPU_THREADS)
 
 
 def _chosen(plan: Plan) -> Mapping[str, Labels]:

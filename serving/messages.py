@@ -11,10 +11,12 @@ from zoo import errors
 from zoo.cards import Interval, OperatingPoint
 from zoo.results import (
     Analysis,
+    Caution,
     Explanation,
     Finding,
     FloatArray,
     ImageFacts,
+    Measure,
     Method,
     Provenance,
     Timings,
@@ -97,6 +99,7 @@ def analysis_to_message(analysis: Analysis) -> pb.AnalyzeResponse:
             total_ms=timings.total_ms,
         ),
         embedding=() if analysis.embedding is None else analysis.embedding.tolist(),
+        caution=None if analysis.caution is None else _caution_to_message(analysis.caution),
         notice=analysis.notice,
     )
 
@@ -115,6 +118,7 @@ def analysis_from_message(message: pb.AnalyzeResponse) -> Analysis:
             total_ms=timings.total_ms,
         ),
         embedding=np.array(message.embedding, np.float32) if message.embedding else None,
+        caution=_caution_from_message(message.caution) if message.HasField("caution") else None,
         notice=message.notice,
     )
 
@@ -142,6 +146,26 @@ def explanation_from_message(message: pb.ExplainResponse) -> Explanation:
         elapsed_ms=message.elapsed_ms,
         provenance=_provenance_from_message(message.provenance),
         notice=message.notice,
+    )
+
+
+def _caution_to_message(caution: Caution) -> pb.Caution:
+    return pb.Caution(
+        measure=caution.measure.value,
+        ratio=caution.ratio,
+        refusal_ratio=caution.refusal_ratio,
+        share=caution.share,
+        message=caution.message,
+    )
+
+
+def _caution_from_message(message: pb.Caution) -> Caution:
+    return Caution(
+        measure=Measure(message.measure),
+        ratio=message.ratio,
+        refusal_ratio=message.refusal_ratio,
+        share=message.share,
+        message=message.message,
     )
 
 

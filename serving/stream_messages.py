@@ -67,6 +67,7 @@ def study_to_message(
         summary=map(finding_to_message, summary),
         analysed=analysed,
         turned_away=len(images) - analysed,
+        unusual=sum(image.HasField("analysis") and image.analysis.HasField("caution") for image in images),
         notice=notice,
     )
 

@@ -44,6 +44,7 @@ class Reason(str, Enum):
     WRONG_VIEW = "WRONG_VIEW"
     WRONG_SHAPE = "WRONG_SHAPE"
     COLOUR = "COLOUR"
+    GREY = "GREY"
     BLANK = "BLANK"
     SATURATED = "SATURATED"
     INVERTED = "INVERTED"

@@ -122,6 +122,32 @@ class Timings:
     total_ms: float
 
 
+class Measure(str, Enum):
+    """By what an image is compared with the training images."""
+
+    PICTURE = "picture"  # its grey levels, texture and layout
+    EMBEDDING = "embedding"  # the model's own features of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caution:
+    """An answered image is unusual for the model: it lies beyond the first of the gate's two limits.
+
+    Attributes:
+        measure: by what it is unusual.
+        ratio: its distance from the training images, divided by the first limit; 1 or more.
+        refusal_ratio: the second limit, beyond which images are refused, divided by the first.
+        share: the share of images of the training's kind that lie beyond the first limit, at most.
+        message: the same as a sentence.
+    """
+
+    measure: Measure
+    ratio: float
+    refusal_ratio: float
+    share: float
+    message: str
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Analysis:
     """All that a model says of one image.
@@ -129,7 +155,8 @@ class Analysis:
     Attributes:
         findings: one per label, in the card's order.
         embedding: float32 [K], the pooled features; None unless asked for.
-        notice: to be shown wherever the result is shown.
+        caution: the image is unusual for the model; None where it is not. To be shown wherever the result is shown.
+        notice: likewise.
     """
 
     findings: tuple[Finding, ...]
@@ -137,6 +164,7 @@ class Analysis:
     image: ImageFacts
     timings: Timings
     embedding: FloatArray | None = None
+    caution: Caution | None = None
     notice: str = field(default=RESEARCH_USE_ONLY)
 
     @property

@@ -146,20 +146,36 @@ class AnalyzeRequest(_message.Message):
     def __init__(self, model: _Optional[_Union[ModelRef, _Mapping]] = ..., image: _Optional[bytes] = ..., include_embedding: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class AnalyzeResponse(_message.Message):
-    __slots__ = ("findings", "provenance", "image", "timings", "embedding", "notice")
+    __slots__ = ("findings", "provenance", "image", "timings", "embedding", "notice", "caution")
     FINDINGS_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_FIELD_NUMBER: _ClassVar[int]
     EMBEDDING_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
+    CAUTION_FIELD_NUMBER: _ClassVar[int]
     findings: _containers.RepeatedCompositeFieldContainer[Finding]
     provenance: Provenance
     image: ImageFacts
     timings: Timings
     embedding: _containers.RepeatedScalarFieldContainer[float]
     notice: str
-    def __init__(self, findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., image: _Optional[_Union[ImageFacts, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., embedding: _Optional[_Iterable[float]] = ..., notice: _Optional[str] = ...) -> None: ...
+    caution: Caution
+    def __init__(self, findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., image: _Optional[_Union[ImageFacts, _Mapping]] = ..., timings: _Optional[_Union[Timings, _Mapping]] = ..., embedding: _Optional[_Iterable[float]] = ..., notice: _Optional[str] = ..., caution: _Optional[_Union[Caution, _Mapping]] = ...) -> None: ...
+
+class Caution(_message.Message):
+    __slots__ = ("measure", "ratio", "refusal_ratio", "share", "message")
+    MEASURE_FIELD_NUMBER: _ClassVar[int]
+    RATIO_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_RATIO_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    measure: str
+    ratio: float
+    refusal_ratio: float
+    share: float
+    message: str
+    def __init__(self, measure: _Optional[str] = ..., ratio: _Optional[float] = ..., refusal_ratio: _Optional[float] = ..., share: _Optional[float] = ..., message: _Optional[str] = ...) -> None: ...
 
 class AnalyzeStreamRequest(_message.Message):
     __slots__ = ("options", "chunk")
@@ -252,7 +268,7 @@ class StudyOptions(_message.Message):
     def __init__(self, model: _Optional[_Union[ModelRef, _Mapping]] = ..., study_uid: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class AnalyzeStudyResponse(_message.Message):
-    __slots__ = ("study_uid", "model", "images", "summary", "analysed", "turned_away", "notice")
+    __slots__ = ("study_uid", "model", "images", "summary", "analysed", "turned_away", "notice", "unusual")
     STUDY_UID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     IMAGES_FIELD_NUMBER: _ClassVar[int]
@@ -260,6 +276,7 @@ class AnalyzeStudyResponse(_message.Message):
     ANALYSED_FIELD_NUMBER: _ClassVar[int]
     TURNED_AWAY_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
+    UNUSUAL_FIELD_NUMBER: _ClassVar[int]
     study_uid: str
     model: ModelRef
     images: _containers.RepeatedCompositeFieldContainer[ImageAnswer]
@@ -267,7 +284,8 @@ class AnalyzeStudyResponse(_message.Message):
     analysed: int
     turned_away: int
     notice: str
-    def __init__(self, study_uid: _Optional[str] = ..., model: _Optional[_Union[ModelRef, _Mapping]] = ..., images: _Optional[_Iterable[_Union[ImageAnswer, _Mapping]]] = ..., summary: _Optional[_Iterable[_Union[StudyFinding, _Mapping]]] = ..., analysed: _Optional[int] = ..., turned_away: _Optional[int] = ..., notice: _Optional[str] = ...) -> None: ...
+    unusual: int
+    def __init__(self, study_uid: _Optional[str] = ..., model: _Optional[_Union[ModelRef, _Mapping]] = ..., images: _Optional[_Iterable[_Union[ImageAnswer, _Mapping]]] = ..., summary: _Optional[_Iterable[_Union[StudyFinding, _Mapping]]] = ..., analysed: _Optional[int] = ..., turned_away: _Optional[int] = ..., notice: _Optional[str] = ..., unusual: _Optional[int] = ...) -> None: ...
 
 class StudyFinding(_message.Message):
     __slots__ = ("label", "probability", "verdict", "image_id", "present_on")
@@ -478,18 +496,20 @@ class Study(_message.Message):
     def __init__(self, number: _Optional[int] = ..., study_uid: _Optional[str] = ..., received_ms: _Optional[int] = ..., items: _Optional[_Iterable[_Union[StudyItem, _Mapping]]] = ...) -> None: ...
 
 class StudyItem(_message.Message):
-    __slots__ = ("instance_uid", "model", "status", "reason", "analysis_id")
+    __slots__ = ("instance_uid", "model", "status", "reason", "analysis_id", "caution_ratio")
     INSTANCE_UID_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     ANALYSIS_ID_FIELD_NUMBER: _ClassVar[int]
+    CAUTION_RATIO_FIELD_NUMBER: _ClassVar[int]
     instance_uid: str
     model: str
     status: Status
     reason: str
     analysis_id: str
-    def __init__(self, instance_uid: _Optional[str] = ..., model: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., reason: _Optional[str] = ..., analysis_id: _Optional[str] = ...) -> None: ...
+    caution_ratio: float
+    def __init__(self, instance_uid: _Optional[str] = ..., model: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., reason: _Optional[str] = ..., analysis_id: _Optional[str] = ..., caution_ratio: _Optional[float] = ...) -> None: ...
 
 class ListStudiesRequest(_message.Message):
     __slots__ = ("limit", "before")

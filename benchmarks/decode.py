@@ -1,7 +1,7 @@
 """A radiograph read and let through the gate, against a bare read: `python -m benchmarks.decode`, and in `make bench`.
 
 Ours is all that stands between a file's bytes and the model: the file parsed and checked, the windows, the three looks
-of `zoo.imaging.gate` and the resizing. The third look's features are made up, so that no network runs.
+of `zoo.imaging.gate` and the resizing. The network's features are made up, so that no network runs.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from benchmarks.radiograph import SIDE, radiograph
 from benchmarks.timing import Measured, compare
 from zoo.cards import InputSpec
 from zoo.imaging import gate
+from zoo.imaging.appearance import appearance
 from zoo.imaging.image import read
 from zoo.imaging.preprocess import preprocess
-from zoo.reference import ReferenceEmbedding, thumbnail
+from zoo.reference import Gate, Limits, Reference, thumbnail
 
 SPEC = InputSpec(height=224, width=224, channels=1, modalities=("CR",), body_parts=("CHEST",), views=("PA",))
-FEATURES, DIRECTIONS = 1280, 16
+FEATURES = 1280
 BAR, ROUNDS = 1.3, 60
 
 
@@ -32,40 +33,49 @@ def bare(data: bytes, size: int) -> np.ndarray:
     return np.asarray(Pillow.fromarray(pixels).resize((size, size), Pillow.Resampling.BILINEAR))
 
 
-def gated(data: bytes, reference: ReferenceEmbedding) -> np.ndarray:
+def gated(data: bytes, known: Gate) -> np.ndarray:
     """The pixels that the model would be asked with; a refusal raises."""
     image = read(data)
     gate.check(image, SPEC)
     pixels = preprocess(image, SPEC)
-    gate.check_pixels(pixels, reference)
-    gate.check_embedding(np.zeros(FEATURES, np.float32), reference)
+    gate.check_pixels(pixels, known)
+    gate.check_embedding(np.zeros(FEATURES, np.float32), known)
     return pixels
 
 
-def reference_of(data: bytes) -> ReferenceEmbedding:
+def gate_of(data: bytes) -> Gate:
     """Training images whose average is this picture, in as many features and directions as a card has."""
-    unit = np.eye(DIRECTIONS, FEATURES)
-    return ReferenceEmbedding(
-        mean=(0.0,) * FEATURES,
-        standard_deviation=(1.0,) * FEATURES,
-        images=1000,
-        directions=tuple(map(tuple, unit.tolist())),
-        variances=(1.0,) * DIRECTIONS,
-        rest=1.0,
-        limit=2.0,
-        mean_picture=tuple(int(grey) for grey in thumbnail(preprocess(read(data), SPEC))),
+    pixels = preprocess(read(data), SPEC)
+    looks = appearance(pixels)
+    return Gate(
+        colour="grey",
+        mean_picture=tuple(int(grey) for grey in thumbnail(pixels)),
         likeness=0.5,
-        false_refusals=0.01,
+        texture=_around(looks.texture, 24),
+        layout=_around(looks.layout, 24),
+        embedding=_around(np.zeros(FEATURES), 8),
+    )
+
+
+def _around(features: np.ndarray, directions: int) -> Reference:
+    return Reference(
+        mean=tuple(features.tolist()),
+        standard_deviation=(1.0,) * len(features),
+        images=1000,
+        directions=tuple(map(tuple, np.eye(directions, len(features)).tolist())),
+        variances=(1.0,) * directions,
+        rest=1.0,
+        limits=Limits(refusal=2.0, refusal_share=0.003, caution=1.5, caution_share=0.015, patients=1000, images=1000),
     )
 
 
 def measure() -> Measured:
     """Both in turns, in this process."""
     data = radiograph()
-    reference = reference_of(data)
+    known = gate_of(data)
     return compare(
         f"decode and gate, {SIDE} x {SIDE} DICOM of 12 bits",
-        lambda: gated(data, reference),
+        lambda: gated(data, known),
         "pydicom decode + resize",
         lambda: bare(data, SPEC.width),
         rounds=ROUNDS,

@@ -59,7 +59,7 @@ def facts(stored: Iterable[StoredAnalysis], card: ModelCard) -> list[Fact]:
 
 
 def _distance(stored: StoredAnalysis, card: ModelCard) -> float | None:
-    known, answer = card.reference_embedding, stored.analysis
+    known, answer = card.gate.embedding if card.gate else None, stored.analysis
     if known is None or answer is None or answer.embedding is None or stored.version != card.version:
         return None
     return float(known.distance(answer.embedding[None])[0])
@@ -125,7 +125,7 @@ def shift(now: Sequence[float], before: FloatArray) -> Shift | None:
 
 def input_shift(period: Period, card: ModelCard, reference: ReferenceSet) -> Shift | None:
     """Of the pictures' distances from the training images, against those of the test split."""
-    known = card.reference_embedding
+    known = card.gate.embedding if card.gate else None
     distances = [fact.distance for fact in period.of_version(card.version) if fact.distance is not None]
     return shift(distances, known.distance(reference.embedding)) if known is not None else None
 

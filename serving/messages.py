@@ -163,7 +163,7 @@ def _caution_from_message(message: pb.Caution) -> Caution:
     return Caution(
         measure=Measure(message.measure),
         ratio=message.ratio,
-        refusal_ratio=message.refusal_ratio,
+        refusal_ratio=message.refusal_ratio if message.HasField("refusal_ratio") else None,
         share=message.share,
         message=message.message,
     )

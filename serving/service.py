@@ -27,7 +27,7 @@ from zoo.imaging import gate
 from zoo.imaging.image import Image, Pixels, read
 from zoo.imaging.overlay import heatmap
 from zoo.imaging.preprocess import preprocess
-from zoo.results import Analysis, Explanation, Finding, ImageFacts, Method, Provenance, Timings, Verdict
+from zoo.results import Analysis, Caution, Explanation, Finding, ImageFacts, Method, Provenance, Timings, Verdict
 
 
 def _version() -> str:
@@ -38,12 +38,20 @@ def _version() -> str:
 
 
 class _Prepared(NamedTuple):
-    """A picture let through the gate, as the model takes it."""
+    """A picture let through the gate, as the model takes it; `caution` where it is unusual."""
 
     image: Image
     pixels: Pixels
+    caution: Caution | None
     decode_ms: float
     preprocess_ms: float
+
+
+class _Asked(NamedTuple):
+    """The model's answer, let through the gate; `caution` where its features are unusual."""
+
+    raw: RawAnalysis
+    caution: Caution | None
 
 
 class Service:
@@ -137,7 +145,7 @@ class Service:
         hashed = self._hashing.submit(digest)  # while the model works and this process would only wait
         asked = time.perf_counter()
         limit = _limit(timeout_s, self._settings.request_timeout_s, started)
-        raw = self._ask(card, prepared.pixels, limit, embedding)
+        raw, caution = self._ask(card, prepared.pixels, limit, embedding)
         ended = time.perf_counter()
         return Analysis(
             findings=findings(card, raw),
@@ -150,6 +158,7 @@ class Service:
                 total_ms=1e3 * (time.perf_counter() - started),
             ),
             embedding=raw.embedding if embedding else None,
+            caution=gate.graver(prepared.caution, caution),
             notice=card.notice,
         )
 
@@ -218,22 +227,20 @@ class Service:
         decoded = time.perf_counter()
         gate.check(image, card.input)
         pixels = preprocess(image, card.input)
-        gate.check_pixels(pixels, card.reference_embedding)
+        caution = gate.check_pixels(pixels, card.gate)
         done = time.perf_counter()
-        return _Prepared(image, pixels, 1e3 * (decoded - begun), 1e3 * (done - decoded))
+        return _Prepared(image, pixels, caution, 1e3 * (decoded - begun), 1e3 * (done - decoded))
 
-    def _ask(self, card: ModelCard, pixels: Pixels, timeout_s: float, embedding: bool = False) -> RawAnalysis:
+    def _ask(self, card: ModelCard, pixels: Pixels, timeout_s: float, embedding: bool = False) -> _Asked:
         """The model's answer, unless its own features place the picture outside what it learnt from."""
-        reference = card.reference_embedding
-        gated = reference is not None and reference.limit is not None
+        known = card.gate
+        gated = known is not None and known.embedding is not None and known.embedding.limits is not None
         raw = self._server.analyze(card, pixels, timeout_s=timeout_s, embedding=embedding or gated)
-        if raw.embedding is not None:
-            gate.check_embedding(raw.embedding, reference)
-        return raw
+        return _Asked(raw, None if raw.embedding is None else gate.check_embedding(raw.embedding, known))
 
     def _most_probable(self, card: ModelCard, pixels: Pixels, timeout_s: float) -> int:
         limit = min(timeout_s, self._settings.request_timeout_s)
-        return int(np.argmax(self._ask(card, pixels, limit).probability))
+        return int(np.argmax(self._ask(card, pixels, limit).raw.probability))
 
     def _provenance(self, card: ModelCard, image_sha256: str) -> Provenance:
         return Provenance(

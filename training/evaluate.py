@@ -11,14 +11,13 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
-from training import calibrate, clinical, operating, pointing, report, subgroups, summary
+from training import calibrate, clinical, operating, pointing, reference, report, subgroups, summary
 from training.evaluation import FILE, FOLDER, Evaluation
 from training.manifest import Manifest
 from training.operating import Choice, Rule
 from training.outputs import Network
 from training.pipeline import Pixels
 from training.predictions import FILES, Predictions
-from training.reference import reference
 from training.reference_set import FILE as REFERENCE_SET
 from training.reference_set import reference_set
 from training.runs import Run
@@ -26,6 +25,7 @@ from training.summary import SEED, Measured, Seen
 from zoo import errors
 from zoo.bundles import sha256_of
 from zoo.cards import Calibration
+from zoo.reference import Gate
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -113,14 +113,15 @@ def measure(run: Run, console: Console, prevalence: dict[str, float] | None = No
         )
         for name in FILES
     }
+    gate = reference.fit_gate(said, pixels, {name: splits[name].groups for name in splits})
     evaluation = Evaluation(
         run=run.config.name,
         task=run.task.name,
         model_sha256=_digest(run),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        reference_embedding=reference(said, pixels),
+        gate=gate,
         predictive_values=clinical.predictive_values(predictions["test"], prevalence or {}),
-        **_with_subgroups(summary.numbers(seen, fitted, choices), predictions["test"], seen),
+        **_with_cautions(summary.numbers(seen, fitted, choices), predictions["test"], seen, gate),
     )
     return Measured(
         run=run,
@@ -131,10 +132,14 @@ def measure(run: Run, console: Console, prevalence: dict[str, float] | None = No
     )
 
 
-def _with_subgroups(numbers: dict[str, Any], answers: Predictions, seen: Seen) -> dict[str, Any]:
-    """The numbers with those of each subgroup, and a caution for each that fares worse."""
+def _with_cautions(numbers: dict[str, Any], answers: Predictions, seen: Seen, gate: Gate) -> dict[str, Any]:
+    """The numbers with those of each subgroup, and the cautions of the subgroups and of the gate."""
     found = subgroups.subgroups(answers, seen.test.frame, seen.task)
-    cautions = (*numbers["cautions"], *subgroups.cautions(found, numbers["macro_auroc"]))
+    cautions = (
+        *numbers["cautions"],
+        *subgroups.cautions(found, numbers["macro_auroc"]),
+        *reference.cautions(gate),
+    )
     return numbers | {"subgroups": found, "cautions": cautions}
 
 

@@ -17,9 +17,9 @@ from zoo.cards import (
     LabelMetrics,
     OperatingPoint,
     Record,
-    ReferenceEmbedding,
     Subgroup,
 )
+from zoo.reference import Gate
 
 FOLDER = "evaluation"
 FILE = f"{FOLDER}/evaluation.json"
@@ -64,7 +64,7 @@ class Evaluation(Record):
         confusion: exclusive tasks only: row is the true label, column the leading one.
         calibration: fitted on validation; its ece is of the test split (Guo et al. 2017, 15 bins).
         nll_before, nll_after: mean negative log likelihood on test, in nats.
-        reference_embedding: of the training split.
+        gate: fitted on training and validation, tried on test.
         subgroups: the same by age, sex, view and source, where the manifest has them.
         predictive_values: of each label's operating point, at the test split's prevalence and at those stated.
         cautions: what the reader should hold against the numbers, in sentences.
@@ -88,7 +88,7 @@ class Evaluation(Record):
     calibration: Calibration
     nll_before: float | None
     nll_after: float | None
-    reference_embedding: ReferenceEmbedding
+    gate: Gate
     subgroups: tuple[Subgroup, ...] = ()
     predictive_values: tuple[PredictiveValues, ...] = ()
     cautions: tuple[str, ...] = ()

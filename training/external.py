@@ -41,7 +41,7 @@ class External(Record):
         data: file name of the manifest.
         fingerprint: SHA-256 over its images and labels.
         grouped_by: what its images are grouped by, for the intervals.
-        refused: reason -> images that the bundle's gate turned away; they are not in the numbers.
+        refused: reason -> images that the bundle's gate refuses; they are not in the numbers.
         scores: of the images that were not turned away.
         ece_raw: expected calibration error there without the bundle's calibration.
         ece_card: what the card says of the bundle's own test split.
@@ -126,43 +126,64 @@ def answer(bundle: Bundle, table: Path, *, console: Console | None = None) -> An
             f"{card.name} was made from these very images, and {table.name} names no test split. Measure it on others; "
             "the numbers of its own test split are on its card."
         )
-    kept, pixels, refused = _admitted(images, bundle, console or Console(quiet=True))
-    if not kept:
-        why = f"the gate turned all {len(images)} away" if len(images) else "it names splits, and none is test"
+    console = console or Console(quiet=True)
+    kept, pixels, refused = _admitted(images, bundle, console)
+    said = _ask(bundle, pixels, console) if kept else None
+    if said is not None:
+        kept, said = _admitted_by_features(kept, said, card, refused)
+    if said is None or not kept:
+        why = f"the gate refuses all {len(images)}" if len(images) else "it names splits, and none is test"
         raise errors.BadManifest(f"{table} has no image to measure on: {why}.")
     images = images.take(kept)
-    return Answers(images, _predict(bundle, images, pixels, task, console or Console(quiet=True)), refused)
+    return Answers(images, _predictions(bundle, images, said, task), dict(refused))
 
 
 def _admitted(
     images: Manifest, bundle: Bundle, console: Console
-) -> tuple[list[int], npt.NDArray[np.uint8], dict[str, int]]:
-    """The images that the gate lets through, their pixels as the network takes them, and how many it turned away."""
-    spec = bundle.card.input
+) -> tuple[list[int], npt.NDArray[np.uint8], Counter[str]]:
+    """The images that the gate admits by file and picture, their preprocessed pixels, and how many it refuses."""
+    card = bundle.card
     kept: list[int] = []
     pixels: list[npt.NDArray[np.uint8]] = []
     refused: Counter[str] = Counter()
     for index in track(range(len(images)), "Reading", console=console, transient=True):
         try:
             image = read(images.files[index].read_bytes())
-            gate.check(image, spec)
-            pixels.append(preprocess(image, spec))
+            gate.check(image, card.input)
+            preprocessed = preprocess(image, card.input)
+            gate.check_pixels(preprocessed, card.gate)
+            pixels.append(preprocessed)
             kept.append(index)
         except errors.ImageRefused as error:
             refused[error.reason.value] += 1
         except errors.BadImage as error:
             raise errors.BadManifest(f"Row {images.row(index)}, column file: {error}") from None
-    return kept, np.array(pixels, np.uint8), dict(refused)
+    return kept, np.array(pixels, np.uint8), refused
 
 
-def _predict(
-    bundle: Bundle, images: Manifest, pixels: npt.NDArray[np.uint8], task: Task, console: Console
-) -> Predictions:
+def _ask(bundle: Bundle, pixels: npt.NDArray[np.uint8], console: Console) -> dict[str, npt.NDArray[np.float32]]:
+    """Every output of the bundle's `analyze`, [N, ...] each."""
     analyze = tf.saved_model.load(str(bundle.path)).signatures[ANALYZE]
     parts = [analyze(image=tf.constant(batch)) for batch in _batches(pixels, console)]
-    probability, logits, evidence = (
-        np.concatenate([part[name].numpy() for part in parts]) for name in ("probability", "logit", "evidence")
-    )
+    return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
+
+
+def _admitted_by_features(
+    kept: list[int], said: dict[str, npt.NDArray[np.float32]], card: ModelCard, refused: Counter[str]
+) -> tuple[list[int], dict[str, npt.NDArray[np.float32]]]:
+    """The images that the gate admits by the model's own features of them, too; those refused are counted."""
+    admitted = []
+    for place, features in enumerate(said["embedding"]):
+        try:
+            gate.check_embedding(features, card.gate)
+            admitted.append(place)
+        except errors.ImageRefused as error:
+            refused[error.reason.value] += 1
+    return [kept[place] for place in admitted], {name: values[admitted] for name, values in said.items()}
+
+
+def _predictions(bundle: Bundle, images: Manifest, said: dict[str, npt.NDArray[np.float32]], task: Task) -> Predictions:
+    probability, logits, evidence = said["probability"], said["logit"], said["evidence"]
     points = [label.operating_point for label in bundle.card.labels]
     thresholds = [point.threshold if point else None for point in points]
     hits = pointing.hits(evidence, images, task.labels, bundle.card.input)
@@ -226,7 +247,7 @@ def _cautions(said: Answers) -> tuple[str, ...]:
         found.append("The manifest names no patients; several pictures of one make the intervals too narrow.")
     if said.refused:
         listed = ", ".join(f"{count} {reason}" for reason, count in sorted(said.refused.items()))
-        found.append(f"The bundle's gate turned away {listed}; they are not in the numbers.")
+        found.append(f"The bundle's gate refuses {listed}; they are not in the numbers.")
     return tuple(found)
 
 

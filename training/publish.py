@@ -103,7 +103,7 @@ def card(run: Run, model: keras.Model, evaluation: Evaluation) -> ModelCard:
         not_for=task.not_for,
         data=training_data(run),
         training=training(run),
-        reference_embedding=evaluation.reference_embedding,
+        gate=evaluation.gate,
         explanations=audited.methods if audited else (),
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )

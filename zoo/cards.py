@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from zoo import errors
 from zoo.measures import Baseline, Interval, Record, Subgroup
-from zoo.reference import ReferenceEmbedding
+from zoo.reference import Gate, of_older_card
 from zoo.reliability import MethodReliability
 from zoo.tasks import Kind
 
@@ -165,6 +165,7 @@ class ModelCard(Record):
         accuracy_baseline: what the same answer for every image would score.
         kappa: ordinal tasks only: quadratic weighted kappa of the leading grade (Cohen 1968).
         subgroups: the same measurements by age, sex, view and source, where the manifest has them.
+        gate: what an image is compared with before its answer is given, and the limits.
         explanations: how far each explanation method can be trusted, where the run was audited before its export.
         weights_sha256: SHA-256 of `variables/variables.data-00000-of-00001`.
     """
@@ -195,10 +196,20 @@ class ModelCard(Record):
     notice: str = RESEARCH_USE_ONLY
     data: TrainingData
     training: Training
-    reference_embedding: ReferenceEmbedding | None = None
+    gate: Gate | None = None
     explanations: tuple[MethodReliability, ...] = ()
     weights_sha256: str = ""
     created: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_gate(cls, values: Any) -> Any:
+        """Reads the cards of older bundles, which hold a `reference_embedding` and no `gate`."""
+        if isinstance(values, dict) and "reference_embedding" in values:
+            values = dict(values)
+            if known := values.pop("reference_embedding"):
+                values.setdefault("gate", of_older_card(dict(known)))
+        return values
 
     @property
     def label_names(self) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
-"""Where a model's training images lie: in its embedding and in the look of the average picture. For the gate."""
+"""Where a model's training images lie, and the two limits of the gate: for a caution, and for a refusal."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,30 +13,48 @@ from PIL import Image as Pillow
 from zoo.measures import Record
 
 FloatArray = npt.NDArray[np.floating]
+Pixels = npt.NDArray[np.uint8]
 
 SIDE = 16
 _LEAST_SPREAD = 0.01
 
 
-class ReferenceEmbedding(Record):
-    """What an image is compared with before its answer is believed.
-
-    A card without `limit` or `likeness`, as those of older bundles are, lets every image through.
+class Limits(Record):
+    """How far from the training images an image may lie.
 
     Attributes:
-        mean: of the embedding, per dimension, over the training split.
+        caution: beyond this distance an image is answered with a caution; None on the cards of older bundles.
+        caution_share: the share of images of new patients of the training's kind that lie beyond it, at most. The
+            guarantee is of conformal prediction (Lee, Barber and Willett 2023, arXiv 2306.06342, theorem 1): it needs
+            exchangeable patients and nothing else.
+        refusal: beyond this distance an image is refused; None where none is.
+        refusal_share: as `caution_share`.
+        patients: how many the limits were set on; groups of images where no patients are known.
+        images: of these patients.
+        cross_fitted: whether each of these images was measured by statistics of the others (Vovk 2015, arXiv
+            1208.0806); False where validation alone had images enough.
+    """
+
+    caution: float | None = None
+    caution_share: float | None = None
+    refusal: float | None = None
+    refusal_share: float | None = None
+    patients: int
+    images: int
+    cross_fitted: bool = False
+
+
+class Reference(Record):
+    """Where the training images lie, by some features of theirs.
+
+    Attributes:
+        mean: of the features, per dimension.
         standard_deviation: the same.
         images: how many images these are of.
-        directions: the leading principal directions of the standardised embedding, unit vectors.
+        directions: the leading principal directions of the standardised features, unit vectors.
         variances: along each of them.
         rest: mean variance along all the others.
-        limit: the largest distance let through.
-        mean_picture: the average training picture, grey, 16 x 16, row by row, 0 to 255.
-        likeness: the smallest correlation with it let through where the negative has as much.
-        false_refusals: the share of images of the training's kind that each limit is meant to turn away.
-        validation_images: how many images the limits were set on.
-        test_images: how many images of the test split they were tried on.
-        test_refused: how many of those either limit turned away.
+        limits: None where there were too few images to set them by; then every image is let through.
     """
 
     mean: tuple[float, ...]
@@ -43,23 +63,17 @@ class ReferenceEmbedding(Record):
     directions: tuple[tuple[float, ...], ...] = ()
     variances: tuple[float, ...] = ()
     rest: float | None = None
-    limit: float | None = None
-    mean_picture: tuple[int, ...] = ()
-    likeness: float | None = None
-    false_refusals: float | None = None
-    validation_images: int = 0
-    test_images: int = 0
-    test_refused: int = 0
+    limits: Limits | None = None
 
-    def distance(self, embedding: FloatArray) -> FloatArray:
-        """How far embeddings [N, K] lie from the training images', [N], about 1 for one of them.
+    def distance(self, features: FloatArray) -> FloatArray:
+        """How far features [N, K] lie from the training images', [N], about 1 for one of them.
 
         The Mahalanobis distance of Lee et al. 2018 (arXiv 1807.03888, equation 1) with one mean for all labels, by the
         covariance of probabilistic PCA (Tipping and Bishop 1999, section 3.2): a few directions and one variance for
-        the rest, so that the card stays small; of the standardised embedding, over the root of K.
+        the rest, so that the card stays small; of the standardised features, over the root of K.
         """
         mean, spread, directions, variances = self.arrays
-        standard = (np.asarray(embedding, np.float64) - mean) / spread
+        standard = (np.asarray(features, np.float64) - mean) / spread
         if not self.directions or self.rest is None:
             return np.asarray(np.sqrt((standard**2).mean(axis=1)))
         along = standard @ directions.T
@@ -74,12 +88,84 @@ class ReferenceEmbedding(Record):
         spread = np.maximum(spread, _LEAST_SPREAD * spread.mean() + 1e-9)  # a unit that never fired is no yardstick
         return np.asarray(self.mean), spread, np.asarray(self.directions), np.asarray(self.variances)
 
-    def resemblance(self, pixels: npt.NDArray[np.uint8]) -> float:
-        """The correlation of a picture [H, W, C] with the average training picture, in [-1, 1]."""
-        return correlation(thumbnail(pixels), np.asarray(self.mean_picture, np.float64))
+
+class Tested(Record):
+    """What the gate did with the test split, which took no part in setting it.
+
+    Attributes:
+        images, patients: how many it was tried on; groups of images where no patients are known.
+        refused: images refused.
+        cautioned: images answered with a caution; none by the cards of older bundles.
+    """
+
+    images: int
+    patients: int
+    refused: int
+    cautioned: int = 0
 
 
-def thumbnail(pixels: npt.NDArray[np.uint8]) -> FloatArray:
+class Gate(Record):
+    """What an image is compared with before its answer is given. Each part may be missing; then it lets all through.
+
+    Attributes:
+        colour: whether the training pictures were all grey, all in colour, or of both kinds.
+        mean_picture: the average training picture, grey, 16 x 16, row by row, 0 to 255.
+        likeness: the smallest correlation with it of a picture whose negative correlates as much.
+        texture: where the pictures lie by their grey levels, texture and colours (`zoo.imaging.appearance`).
+        layout: where they lie by the same and by where they are light and dark.
+        embedding: where they lie by the network's pooled features. These cautions, and do not refuse: training shapes
+            them, so that they tell strangers worse than the pictures do, and differ a little from machine to machine.
+        tested: what the whole gate did with the test split.
+    """
+
+    colour: Literal["grey", "colour", "mixed"] = "mixed"
+    mean_picture: tuple[int, ...] = ()
+    likeness: float | None = None
+    texture: Reference | None = None
+    layout: Reference | None = None
+    embedding: Reference | None = None
+    tested: Tested | None = None
+
+    @property
+    def limits(self) -> tuple[Limits, ...]:
+        """Those there are."""
+        parts = (self.texture, self.layout, self.embedding)
+        return tuple(part.limits for part in parts if part and part.limits)
+
+    @property
+    def refusal_share(self) -> float | None:
+        """The share of images of the training's kind that are refused, at most: the sum over the limits."""
+        return _sum(limits.refusal_share for limits in self.limits)
+
+    @property
+    def caution_share(self) -> float | None:
+        """The share of images of the training's kind that are cautioned or refused, at most; None as on old cards."""
+        return _sum(limits.caution_share for limits in self.limits)
+
+    def resemblance(self, greys: FloatArray) -> float:
+        """The correlation of a picture's `thumbnail` with the average training picture's, in [-1, 1]."""
+        return correlation(greys, np.asarray(self.mean_picture, np.float64))
+
+
+def _sum(shares: Iterable[float | None]) -> float | None:
+    """Of those that are known; None where none is."""
+    known = [share for share in shares if share is not None]
+    return min(1.0, sum(known)) if known else None
+
+
+def of_older_card(known: dict[str, Any]) -> dict[str, Any]:
+    """The `gate` of a card from before there was one: its `reference_embedding`, which refuses as it did."""
+    statistics = {name: known[name] for name in known.keys() & Reference.model_fields.keys()}
+    negative: dict[str, Any] = {name: known[name] for name in ("mean_picture", "likeness") if name in known}
+    if (limit := known.get("limit")) is None:
+        return {**negative, "embedding": statistics}
+    images = known["validation_images"]
+    limits = {"refusal": limit, "refusal_share": known["false_refusals"], "patients": images, "images": images}
+    tested = {"images": known["test_images"], "patients": known["test_images"], "refused": known["test_refused"]}
+    return {**negative, "embedding": statistics | {"limits": limits}, "tested": tested}
+
+
+def thumbnail(pixels: Pixels) -> FloatArray:
     """A picture uint8 [H, W, C] as 16 x 16 means of its greys, [256]."""
     picture = Pillow.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("L")
     return np.asarray(picture.resize((SIDE, SIDE), Pillow.Resampling.BOX), np.float64).ravel()

@@ -125,7 +125,8 @@ class Timings:
 class Measure(str, Enum):
     """By what an image is compared with the training images."""
 
-    PICTURE = "picture"  # its grey levels, texture and layout
+    TEXTURE = "texture"  # the picture's grey levels, texture and colours
+    LAYOUT = "layout"  # these, and where it is light and dark
     EMBEDDING = "embedding"  # the model's own features of it
 
 
@@ -136,14 +137,15 @@ class Caution:
     Attributes:
         measure: by what it is unusual.
         ratio: its distance from the training images, divided by the first limit; 1 or more.
-        refusal_ratio: the second limit, beyond which images are refused, divided by the first.
+        refusal_ratio: the second limit, beyond which images are refused, divided by the first; None for the embedding,
+            by which none is refused.
         share: the share of images of the training's kind that lie beyond the first limit, at most.
         message: the same as a sentence.
     """
 
     measure: Measure
     ratio: float
-    refusal_ratio: float
+    refusal_ratio: float | None
     share: float
     message: str
 

@@ -16,7 +16,7 @@ from tests.dashboard.canned import CannedGateway, card, reference_set
 from tests.dashboard.conftest import Page, png
 from tests.dashboard.pictures import ct
 from zoo import errors
-from zoo.reference import ReferenceEmbedding
+from zoo.reference import Gate, Reference
 from zoo.tasks import BREAST_ULTRASOUND, PHANTOM_CHEST
 
 OpenPage = Callable[..., Page]
@@ -65,9 +65,9 @@ def test_answers_are_held_against_the_reference_set_and_refusals_are_counted():
     # All of the period's answers are 0.95; all of the reference set's are 0.9 and below.
     assert drift.answer_shift(period, card(), reference_set(), "nodule").distance == 1
     assert period.refused == 1
-    assert drift.input_shift(period, card(), reference_set()) is None  # this card knows no reference embedding
-    known = ReferenceEmbedding(mean=(0,) * 4, standard_deviation=(1,) * 4, images=9)
-    shifted = drift.input_shift(period, card().model_copy(update={"reference_embedding": known}), reference_set())
+    assert drift.input_shift(period, card(), reference_set()) is None  # this card has no gate
+    known = Gate(embedding=Reference(mean=(0,) * 4, standard_deviation=(1,) * 4, images=9))
+    shifted = drift.input_shift(period, card().model_copy(update={"gate": known}), reference_set())
     # Distances sqrt((x^2 + y^2 + 2) / 4): two of eight, (0, 0) and (1, 0) at 0.71 and 0.87, and (0, 1) lie below 0.95.
     assert shifted.distance == pytest.approx(1 - 3 / 8)
 

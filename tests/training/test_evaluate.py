@@ -137,17 +137,19 @@ def test_the_threshold_comes_from_validation_alone(evaluated):
 
 
 @pytest.mark.slow
-def test_the_reference_embedding_is_of_the_training_split(evaluated):
+def test_the_gate_is_of_the_training_split_and_tried_on_the_test_split(evaluated):
     from zoo.models import classifier
 
-    found = Evaluation.read(evaluated.path).reference_embedding
+    gate = Evaluation.read(evaluated.path).gate
+    found = gate.embedding
     pooled = classifier.split_head(evaluated.model()).predict(evaluated.pixels("train").astype("float32"), verbose=0)
     assert found.images == len(pooled)
     np.testing.assert_allclose(found.mean, pooled.mean(axis=0), atol=1e-4)
     np.testing.assert_allclose(found.standard_deviation, pooled.std(axis=0), atol=1e-4)
-    assert found.validation_images == len(evaluated.split("val"))
-    assert found.test_images == len(evaluated.split("test"))
-    assert (found.distance(pooled) <= found.limit).mean() > 0.95
+    both = (evaluated.split("train"), evaluated.split("val"))
+    assert gate.texture.limits.images == sum(map(len, both))
+    assert gate.texture.limits.patients == len({group for split in both for group in split.groups})
+    assert gate.tested.images == len(evaluated.split("test"))
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def test_a_bundle_says_of_the_test_split_what_its_run_said(elsewhere, evaluated,
     own = Predictions.read(evaluated.path / "evaluation" / "predictions.csv")
     np.testing.assert_allclose(Predictions.read(tmp_path / "predictions.csv").logits, own.logits, atol=1e-4)
     page = (tmp_path / "report.html").read_text()
-    for words in ("Here, and on its own test split", "turned away 1 BLANK", "Research use only"):
+    for words in ("Here, and on its own test split", "refuses 1 BLANK", "Research use only"):
         assert words in page
     assert all(b"DOE" not in path.read_bytes() for path in tmp_path.iterdir())
 

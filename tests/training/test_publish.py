@@ -18,7 +18,7 @@ def test_the_card_says_what_the_run_and_its_evaluation_say(bundle, evaluated):
     assert (card.name, card.version, card.label_names) == ("spots-multilabel", 1, ("bright", "dark"))
     assert card.labels == found.card_labels
     assert card.calibration == found.calibration
-    assert card.reference_embedding == found.reference_embedding
+    assert card.gate == found.gate
     assert card.licence == "CC0-1.0"
     assert card.training.config["backbone"] == "small-cnn"
     assert card.data.images == {name: len(evaluated.split(name)) for name in ("train", "val", "test")}

@@ -1,10 +1,12 @@
-"""Is this an image for this model? If not, it is refused with a reason, and no number is made of it.
+"""Out-of-distribution detection: an image that the model was not made for is refused, an unusual one is cautioned.
 
-Three looks, each by more than the one before: `check` at what the file says and shows, `check_pixels` at the picture as
-the model takes it, `check_embedding` at where the model's own features place it among the training images.
+Three checks, each with more to go by than the one before: `check` reads what the file says and shows, `check_pixels`
+the picture as the model takes it, `check_embedding` where the model's own features place it among the training images.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +15,10 @@ from zoo import errors
 from zoo.cards import InputSpec
 from zoo.errors import Reason
 from zoo.imaging import terms
+from zoo.imaging.appearance import appearance
 from zoo.imaging.image import Image, Pixels
-from zoo.reference import ReferenceEmbedding
+from zoo.reference import Gate, Limits, Reference, thumbnail
+from zoo.results import Caution, Measure
 
 MIN_SIDE = 32
 MIN_BITS = 8
@@ -50,53 +54,130 @@ def check(image: Image, spec: InputSpec) -> None:
         _check_greys(image.pixels)
 
 
-def check_pixels(pixels: Pixels, reference: ReferenceEmbedding | None) -> None:
+def check_pixels(pixels: Pixels, known: Gate | None) -> Caution | None:
     """The same by the picture as the model takes it.
 
     Args:
         pixels: uint8 [H, W, C], preprocessed.
-        reference: the card's; None, or one of an older card, lets everything through.
+        known: the card's; None, or one without limits, lets everything through.
+
+    Returns:
+        A caution where the picture is unusual by its texture or its layout; None where it is not.
 
     Raises:
-        ImageRefused: its negative resembles the training images, and the picture itself does not.
+        ImageRefused: grey where the training images are in colour, or the reverse; the negative of an image of the
+            training's kind; or farther from the training images than the second limit.
     """
-    if reference is None or reference.likeness is None or reference.likeness < MIN_LIKENESS:
-        return
-    alike = reference.resemblance(pixels)
-    if alike < reference.likeness <= -alike:
-        raise errors.ImageRefused(
-            "The picture is a negative: with black and white exchanged it would resemble the images that the model "
-            "learnt from, as it is it does not. Check its Photometric Interpretation, or send the original.",
-            Reason.INVERTED,
-        )
+    if known is None:
+        return None
+    _check_kind(pixels, known)
+    if known.texture is None and known.layout is None:
+        return None
+    looks = appearance(pixels)
+    return graver(
+        _judged(looks.texture, known.texture, Measure.TEXTURE),
+        _judged(looks.layout, known.layout, Measure.LAYOUT),
+    )
 
 
-def check_embedding(embedding: npt.NDArray[np.floating], reference: ReferenceEmbedding | None) -> None:
+def check_embedding(embedding: npt.NDArray[np.floating], known: Gate | None) -> Caution | None:
     """The same by where the model's features place the picture.
 
     Args:
         embedding: [K], the pooled features.
-        reference: the card's; None, or one of an older card, lets everything through.
+        known: the card's; None, or one without limits, lets everything through.
+
+    Returns:
+        A caution where the features are unusual; None where they are not.
 
     Raises:
-        ImageRefused: it lies farther from the training images than the card's limit.
+        ImageRefused: they are not finite, or lie beyond the second limit, which the cards of older bundles have.
     """
-    if reference is None or reference.limit is None or inside(embedding[None], reference)[0]:
-        return
-    times, share = float(reference.distance(embedding[None])[0]) / reference.limit, 1 - (reference.false_refusals or 0)
-    raise errors.ImageRefused(
-        f"The picture is unlike the {reference.images} images that this model learnt from: it lies at {times:.3g} "
-        f"times the distance within which {share:.0%} of their like lie. Check that it is of the kind that the model's "
-        "question names; do not rely on this model for it.",
-        Reason.OUT_OF_DISTRIBUTION,
+    return None if known is None else _judged(embedding, known.embedding, Measure.EMBEDDING)
+
+
+def graver(*cautions: Caution | None) -> Caution | None:
+    """Of several cautions the one nearest to a refusal; None where there is none."""
+    return max(
+        (caution for caution in cautions if caution is not None),
+        key=lambda caution: caution.ratio / (caution.refusal_ratio or math.inf),
+        default=None,
     )
 
 
-def inside(embedding: npt.NDArray[np.floating], reference: ReferenceEmbedding | None) -> npt.NDArray[np.bool_]:
-    """Which of [N, K] pooled features lie within the card's limit, [N]; one that is no number lies outside."""
-    if reference is None or reference.limit is None:
-        return np.ones(len(embedding), bool)
-    return np.asarray(reference.distance(embedding) <= reference.limit)
+def of_another_kind(greys: npt.NDArray[np.floating], known: Gate, *, coloured: bool) -> Reason | None:
+    """Why a picture is not of the training images' kind whatever its distance from them; None where it is.
+
+    Args:
+        greys: the picture's `thumbnail`.
+        known: the card's.
+        coloured: as `is_coloured` has it.
+    """
+    if known.colour != "mixed" and coloured != (known.colour == "colour"):
+        return Reason.GREY if known.colour == "colour" else Reason.COLOUR
+    if known.likeness is not None and known.likeness >= MIN_LIKENESS:
+        alike = known.resemblance(greys)
+        if alike < known.likeness <= -alike:
+            return Reason.INVERTED
+    return None
+
+
+def is_coloured(pixels: Pixels) -> bool:
+    """Whether a visible part of a preprocessed picture, [H, W, C], is in colour."""
+    return pixels.shape[-1] == 3 and _coloured(pixels) > COLOUR_SHARE
+
+
+_OF_ANOTHER_KIND = {
+    Reason.GREY: "The picture is grey, and all images that this model learnt from are in colour. Send the picture in "
+    "colour, or choose a model for its modality.",
+    Reason.COLOUR: "The picture is in colour, and all images that this model learnt from are grey. Is it a photograph, "
+    "or a picture of another modality?",
+    Reason.INVERTED: "The picture is a negative: with black and white exchanged it would resemble the images that the "
+    "model learnt from, as it is it does not. Check its Photometric Interpretation, or send the original.",
+}
+
+
+def _check_kind(pixels: Pixels, known: Gate) -> None:
+    if reason := of_another_kind(thumbnail(pixels), known, coloured=is_coloured(pixels)):
+        raise errors.ImageRefused(_OF_ANOTHER_KIND[reason], reason)
+
+
+_BY = {
+    Measure.TEXTURE: "by its grey levels and texture",
+    Measure.LAYOUT: "by where it is light and dark",
+    Measure.EMBEDDING: "by the model's own features of it",
+}
+
+
+def _judged(features: npt.NDArray[np.floating], known: Reference | None, measure: Measure) -> Caution | None:
+    """A refusal beyond the second limit, a caution beyond the first; features that are not finite are refused."""
+    if known is None or (limits := known.limits) is None:
+        return None
+    distance = float(known.distance(features[None])[0])
+    farthest = math.inf if limits.refusal is None else limits.refusal
+    if not distance <= farthest:
+        raise errors.ImageRefused(
+            f"The picture is unlike the {known.images} images that this model learnt from, {_BY[measure]}: "
+            f"{distance / farthest:.3g} times the distance from which images are refused. Check that it is of "
+            "the kind that the model's question names, or choose another model.",
+            Reason.OUT_OF_DISTRIBUTION,
+        )
+    if limits.caution is None or limits.caution_share is None or distance <= limits.caution:
+        return None
+    return _caution(measure, distance / limits.caution, limits, limits.caution, limits.caution_share)
+
+
+def _caution(measure: Measure, ratio: float, limits: Limits, first: float, share: float) -> Caution:
+    refusal_ratio = None if limits.refusal is None else limits.refusal / first
+    refused = "" if refusal_ratio is None else f"; from {refusal_ratio:.2f} times it would be refused"
+    return Caution(
+        measure=measure,
+        ratio=ratio,
+        refusal_ratio=refusal_ratio,
+        share=share,
+        message=f"Unusual for this model, {_BY[measure]}: {ratio:.2f} times as far from the training images as "
+        f"{1 - share:.0%} of images of their kind{refused}. Do not rely on the answer without a look of your own.",
+    )
 
 
 def _check_modality(image: Image, spec: InputSpec) -> None:

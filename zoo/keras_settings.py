@@ -40,6 +40,7 @@ _VARIABLES = {
     "KERAS_NNX_ENABLED": "0",
     "TF_USE_LEGACY_KERAS": "0",
 }
+_FILE = "settings file"
 _HARMLESS = ("", "0", "false")  # of the variables that switch something
 # Keras' own conditions; it ends in a traceback where one is not met.
 _READABLE = {
@@ -74,7 +75,7 @@ def config_path(environment: Mapping[str, str] | None = None) -> Path:
 
 
 def read_config(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What `keras.json` says; nothing where there is none, or where it is not JSON, which Keras passes over.
+    """What `keras.json` says; nothing where there is none. One that is not JSON Keras passes over; here it says so.
 
     Raises:
         BadConfig: Keras could not be imported with this file.
@@ -85,7 +86,7 @@ def read_config(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     except OSError as error:
         raise _unusable(path, f"cannot be read ({error.strerror})") from None
     except ValueError:
-        return {}
+        return {_FILE: "not JSON"}
     if not isinstance(said, dict):
         raise _unusable(path, "holds no JSON object")
     for setting, choices in _READABLE.items():
@@ -110,7 +111,7 @@ def deviations(environment: Mapping[str, str] | None = None) -> list[Deviation]:
     said = read_config(environment)
     if environment.get("KERAS_BACKEND"):
         said.pop("backend", None)  # the variable counts before the file
-    wanted = {**WANTED, "nnx_enabled": False}
+    wanted = {**WANTED, "nnx_enabled": False, _FILE: "Keras' defaults"}
     found = [
         Deviation(name, value, wanted[name], "keras.json")
         for name, value in said.items()

@@ -123,8 +123,8 @@ def _gateway_answers(registry: Path, port: int, image: bytes) -> dict[str, Float
     finally:
         gateway.stop(0)
     return {
-        "probability": np.float32([finding.probability for finding in analysis.findings]),
-        "logit": np.float32([finding.logit for finding in analysis.findings]),
+        "probability": np.array([finding.probability for finding in analysis.findings], np.float32),
+        "logit": np.array([finding.logit for finding in analysis.findings], np.float32),
         "evidence": np.stack([finding.evidence for finding in analysis.findings], axis=-1),
         "embedding": np.asarray(analysis.embedding, np.float32),
     }

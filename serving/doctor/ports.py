@@ -35,10 +35,11 @@ def defaults() -> dict[int, tuple[str, str]]:
 def examine() -> Iterator[Check]:
     """One check for each port."""
     for port, (who, elsewhere) in defaults().items():
-        yield _examine(port, who, elsewhere)
+        yield examine_port(port, who, elsewhere)
 
 
-def _examine(port: int, who: str, elsewhere: str) -> Check:
+def examine_port(port: int, who: str, elsewhere: str) -> Check:
+    """Whether a port is free, or by whom it is taken, and what to give `elsewhere` for another."""
     name = f"{port}, {who}"
     try:
         with socket.socket() as probe:

@@ -33,11 +33,11 @@ def selftest(folder: Path = HERE, *, longest_s: float = LONGEST_S) -> list[Check
     lacking = [name for name in NEEDED if find_spec(name) is None]
     if lacking:
         return _untested(STEPS, f"{', '.join(lacking)}: not installed", "pip install 'kerascope[serve]'")
-    printed, death = _run(folder, longest_s)
+    printed, end = _run(folder, longest_s)
     checks = [_check(json.loads(line)) for line in printed.splitlines() if line.startswith("{")]
     left = STEPS[len(checks) :]
-    if left and death is not None:
-        checks.append(Check(PART, left[0], death[0], State.WRONG, death[1]))
+    if left and end is not None:
+        checks.append(Check(PART, left[0], end[0], State.WRONG, end[1]))
         left = left[1:]
     return checks + _untested(left, "the step before it failed", "")
 
@@ -53,10 +53,11 @@ def _run(folder: Path, longest_s: float) -> tuple[str, tuple[str, str] | None]:
         ended = (f"did not end within {longest_s:.0f} s", "Close other programs, and run it again.")
         return (stopped.stdout or b"").decode(errors="replace"), ended
     printed = done.stdout.decode(errors="replace")
-    return printed, _death(done.returncode, done.stderr.decode(errors="replace")) if done.returncode else None
+    return printed, death(done.returncode, done.stderr.decode(errors="replace")) if done.returncode else None
 
 
-def _death(status: int, said: str) -> tuple[str, str]:
+def death(status: int, said: str) -> tuple[str, str]:
+    """How a process ended, by its status and its standard error; and what to do."""
     if status < 0:
         number = signal.Signals(-status)
         return f"its process was ended by {number.name}", _BY_SIGNAL.get(number, "Send this report.")

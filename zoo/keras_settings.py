@@ -33,12 +33,13 @@ WANTED: dict[str, object] = {
 """What `keras.config` must say of each."""
 
 _CHANGED = "the program changed it; `keras.config` changes it back"
+# What each variable sets, and to what it is set here; None for not at all.
 _VARIABLES = {
-    "KERAS_BACKEND": "tensorflow",
-    "KERAS_MAX_EPOCHS": None,
-    "KERAS_MAX_STEPS_PER_EPOCH": None,
-    "KERAS_NNX_ENABLED": "0",
-    "TF_USE_LEGACY_KERAS": "0",
+    "KERAS_BACKEND": ("backend", "tensorflow"),
+    "KERAS_MAX_EPOCHS": ("max_epochs", None),
+    "KERAS_MAX_STEPS_PER_EPOCH": ("max_steps_per_epoch", None),
+    "KERAS_NNX_ENABLED": ("nnx_enabled", "0"),
+    "TF_USE_LEGACY_KERAS": ("legacy_keras", "0"),
 }
 _FILE = "settings file"
 _HARMLESS = ("", "0", "false")  # of the variables that switch something
@@ -117,10 +118,11 @@ def deviations(environment: Mapping[str, str] | None = None) -> list[Deviation]:
         for name, value in said.items()
         if name in wanted and value != wanted[name]
     ]
-    given = {name: environment[name] for name in _VARIABLES if environment.get(name, "").lower() not in _HARMLESS}
-    return found + [
-        Deviation(name, value, _VARIABLES[name], name) for name, value in given.items() if value != _VARIABLES[name]
-    ]
+    for name, (setting, value) in _VARIABLES.items():
+        given = environment.get(name, "")
+        if given.lower() not in _HARMLESS and given != value:
+            found.append(Deviation(setting, given, value or "no limit", name))
+    return found
 
 
 def prepare() -> None:
@@ -131,7 +133,7 @@ def prepare() -> None:
     """
     for each in deviations():
         log.warning("Keras' %s is %s (%s). Kerascope computes with %s.", *each[:2], each.source, each.wanted)
-    for name, value in _VARIABLES.items():
+    for name, (_, value) in _VARIABLES.items():
         if value is None:
             os.environ.pop(name, None)
         else:
@@ -160,7 +162,7 @@ def check() -> None:
     found = {name: value for name, value in _current().items() if value != WANTED[name]}
     if not found:
         return
-    sources = {each.setting.lower().removeprefix("keras_"): each.source for each in _told()}
+    sources = {each.setting: each.source for each in _told()}
     faults = [f"{name} is {value} ({sources.get(name, _CHANGED)})" for name, value in found.items()]
     wanted = ", ".join(f"{name} {WANTED[name]}" for name in found)
     raise BadConfig(

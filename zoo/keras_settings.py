@@ -1,7 +1,8 @@
 """Keras' global settings, held to the values that our networks are written for.
 
 Keras reads them from `keras.json` and from variables as it is imported; a program can change them later. They change
-what a network computes: with `channels_first` a convolution takes rows for channels, with `epsilon` a loss is another.
+what a network computes: with `channels_first` a convolution takes rows for channels, with `float16` a loss ends in a
+traceback, and what another backend computes cannot be exported.
 
 `prepare` and `pin` set them, in the processes of our commands (`zoo.terminal.load_tensorflow`). `check` only compares
 them, wherever a network is built, read, explained or exported: in a program that uses us as a library the settings are

@@ -211,3 +211,9 @@ def test_a_setting_that_the_program_changed_is_refused_wherever_a_network_is_use
     ):
         with pytest.raises(errors.BadConfig, match=f"{name} is {value} .the program changed it"):
             use()
+
+
+def test_networks_are_read_in_one_place_which_checks_the_settings():
+    sources = [path for folder in ("zoo", "training", "serving") for path in (ROOT / folder).rglob("*.py")]
+    reading = {path.relative_to(ROOT).as_posix() for path in sources if " keras.models.load_model(" in path.read_text()}
+    assert reading == {"zoo/models/classifier.py"}

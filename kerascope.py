@@ -86,6 +86,7 @@ GROUPS = (
     ("zoo.commands", "zoo"),
     ("serving.store.commands", "store"),
     ("serving.load.commands", "bench"),
+    ("serving.doctor.commands", None),
     ("serving.audit.commands", "audit"),
     ("serving.deploy.models_commands", "models"),
     ("serving.deploy.commands", "deploy"),

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zoo import errors
+from zoo import errors, terminal
 from zoo.bundles import Bundle
 from zoo.results import FloatArray, Method
 
@@ -36,6 +36,7 @@ CACHED_MODELS = 4
 
 def explain_job(job: Job) -> FloatArray:
     """Runs in a worker: one map, float32 [rows, columns], by one method for one label."""
+    terminal.load_tensorflow()
     from zoo.explain import methods
 
     path, modified_ns, pixels, method, label = job
@@ -44,9 +45,9 @@ def explain_job(job: Job) -> FloatArray:
 
 @lru_cache(maxsize=CACHED_MODELS)
 def _model(path: str, modified_ns: int) -> Any:
-    import keras
+    from zoo.models import classifier
 
-    return keras.models.load_model(path, compile=False)
+    return classifier.load(path)
 
 
 def _serve(pipe: Connection, work: Work) -> None:

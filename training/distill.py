@@ -14,6 +14,7 @@ from training.runs import Run
 from zoo import errors
 from zoo.bundles import Bundle
 from zoo.cards import InputSpec
+from zoo.models import classifier
 
 
 def teacher(config: RunConfig) -> keras.Model | None:
@@ -67,7 +68,7 @@ def _bundle(path: Path) -> tuple[tuple[str, ...], InputSpec, keras.Model]:
             f"The teacher {path} is neither a run folder nor a bundle (<registry>/<model>/<version>)."
         )
     bundle.verify()
-    return bundle.card.label_names, bundle.card.input, keras.models.load_model(bundle.keras_path, compile=False)
+    return bundle.card.label_names, bundle.card.input, classifier.load(bundle.keras_path)
 
 
 def pair(teacher: keras.Model, student: keras.Model, config: RunConfig) -> keras.Model:

@@ -19,7 +19,7 @@ from training.manifest import Manifest
 from training.resume import Snapshot
 from training.runs import Run, code_revision, packages
 from training.stages import Data, StageRun
-from zoo import disk
+from zoo import disk, keras_settings
 
 
 def train(
@@ -44,11 +44,12 @@ def train(
         The finished run.
 
     Raises:
-        BadConfig, BadManifest: the file or the table of images is wrong.
+        BadConfig, BadManifest: the file, the table of images, or a global setting of Keras is wrong.
         BadRun: the folder holds a run of another configuration, or of other images; or another process trains it.
         UnknownModel, BadBundle: the weights or the teacher are of a bundle that is missing or damaged.
         KeyboardInterrupt: stopped by Ctrl-C; started again, it goes on from the last whole epoch.
     """
+    keras_settings.check()
     run, screen = Run(Path(runs) / config.name), console or Console(quiet=True)
     try:
         with claim.alone(run):

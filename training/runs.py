@@ -141,12 +141,12 @@ class Run:
         Raises:
             BadRun: not finished, or the file is damaged.
         """
-        import keras
+        from zoo.models import classifier
 
         if not self.is_finished:
             raise self._missing("result.json")
         try:
-            return keras.models.load_model(self.path / "model.keras", compile=False)
+            return classifier.load(self.path / "model.keras")
         except (OSError, ValueError) as error:
             raise errors.BadRun(
                 f"{self.path / 'model.keras'} cannot be loaded: {error}. Remove the folder and train again."

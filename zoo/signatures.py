@@ -14,6 +14,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from zoo import keras_settings
 from zoo.calibration import tf_calibrated
 from zoo.cards import InputSpec, ModelCard
 from zoo.explain.evidence import tf_evidence
@@ -31,9 +32,13 @@ class Served(tf.Module):
     Args:
         model: a classifier that gives logits.
         card: whose input, kind and calibration the graph carries.
+
+    Raises:
+        BadConfig: Keras' global settings are not those that the network is written for.
     """
 
     def __init__(self, model: keras.Model, card: ModelCard) -> None:
+        keras_settings.check()
         super().__init__(name="kerascope")
         self.weights = [weight.value for weight in model.weights]
         self.functions = _functions(model, card)

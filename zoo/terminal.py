@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from zoo import keras_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,9 +25,12 @@ TrustedKey = Annotated[
 Gateway = Annotated[str, typer.Option(envvar="KERASCOPE_GATEWAY", help="host:port of the gateway.")]
 
 
+@cache
 def load_tensorflow() -> None:
-    """Imports TensorFlow without the lines its C++ prints to standard error before anyone can turn them off."""
+    """Imports TensorFlow without the lines its C++ prints to standard error before anyone can turn them off, and Keras
+    with the settings that our networks are written for."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    keras_settings.prepare()
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
     try:
@@ -33,6 +39,7 @@ def load_tensorflow() -> None:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nothing)
+    keras_settings.pin()
 
 
 def console() -> Console:

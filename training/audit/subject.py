@@ -15,6 +15,7 @@ from zoo import errors
 from zoo.bundles import EXTRA, Bundle, Registry, sha256_of
 from zoo.calibration import calibrated
 from zoo.cards import Calibration, InputSpec, OperatingPoint
+from zoo.models import classifier
 from zoo.tasks import Kind, Task
 
 
@@ -112,7 +113,7 @@ def _of_bundle(bundle: Bundle) -> Subject:
             negative=card.negative,
         ),
         spec=card.input,
-        model=keras.models.load_model(bundle.keras_path, compile=False),
+        model=classifier.load(bundle.keras_path),
         digest=sha256_of(bundle.keras_path),
         calibration=card.calibration,
         points=tuple(label.operating_point for label in card.labels),

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from zoo import errors
+from zoo import errors, keras_settings
 from zoo.explain import blackbox, evidence, finer, forward, gradients, occlusion, scorecam, visualizers
 from zoo.models import classifier
 
@@ -60,7 +60,9 @@ def explain(model: keras.Model, pixels: npt.NDArray[np.generic], *, method: str,
 
     Raises:
         BadRequest: no such method or label, or the network is none the method is for.
+        BadConfig: Keras' global settings are not those that the network is written for.
     """
+    keras_settings.check()
     chosen = get(method)
     forward.check_label(model, label)
     return chosen.run(model, np.asarray(pixels, np.float32), label, seed)

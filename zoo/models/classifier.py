@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras.src.backend.common import global_state
 
-from zoo import backbones, errors
+from zoo import backbones, errors, keras_settings
 from zoo.cards import InputSpec
 
 INPUT, POOL, DROPOUT, LOGITS = "pixels", "pool", "dropout", "logits"
@@ -49,8 +49,10 @@ def build(
         float32 [batch, labels]. Layer names do not depend on what was built before.
 
     Raises:
-        BadConfig: unknown backbone, impossible size, or weights that cannot be had or do not fit.
+        BadConfig: unknown backbone, impossible size, weights that cannot be had or do not fit, or Keras' global
+            settings are not those that the network is written for.
     """
+    keras_settings.check()
     record = backbones.get(backbone)
     with _fresh_names(), _seeded(seed):
         pixels = keras.Input((spec.height, spec.width, spec.channels), name=INPUT, dtype="float32")
@@ -63,6 +65,17 @@ def build(
     if weights not in ("imagenet", "none"):
         _take_over(model, Path(weights))
     return model
+
+
+def load(path: str | Path) -> keras.Model:
+    """A network from its `.keras` file, not compiled.
+
+    Raises:
+        BadConfig: Keras' global settings are not those that the network is written for.
+        OSError, ValueError: as `keras.models.load_model`.
+    """
+    keras_settings.check()
+    return keras.models.load_model(path, compile=False)
 
 
 def evidence_layer(model: keras.Model) -> str:
@@ -165,7 +178,9 @@ def _load_h5(model: keras.Model, path: Path) -> None:
 
 def _loaded(path: Path) -> keras.Model:
     try:
-        return keras.models.load_model(path, compile=False)
+        return load(path)
+    except errors.KerascopeError:
+        raise
     except Exception as error:
         raise errors.BadConfig(
             f"{path} is no readable Keras model: {error} Give a .keras or .weights.h5 file."

@@ -200,9 +200,9 @@ class SmallDemo:
     home: Path
     printed: str
 
-    def command(self) -> list[str]:
-        """The same demo once more, serving until it is stopped."""
-        return _demo(self.home)
+    def command(self, *flags: str, home: Path | None = None) -> list[str]:
+        """The same demo once more, or a copy of it elsewhere; without `--once` it serves until it is stopped."""
+        return [*_demo(home or self.home), *flags]
 
 
 def _demo(home: Path) -> list[str]:

@@ -42,7 +42,7 @@ class Outcome:
         answer: what the analysis answered.
         caution: the answer's, or the message of the first sample refused before it.
         refusal: the reason for which the unsuitable picture was refused.
-        last_line: what the demo printed last.
+        message: why the demo stopped, in its own words; empty where it did not.
         revision, options: the code's, and how large the demo was.
     """
 
@@ -59,7 +59,7 @@ class Outcome:
     refused_samples: int | None
     caution: str | None
     refusal: str | None
-    last_line: str
+    message: str
     revision: str
     options: tuple[str, ...]
 
@@ -71,7 +71,7 @@ class Outcome:
 
 def play(machine: Machine, options: tuple[str, ...], out: Path, step: Callable[[str], None]) -> Outcome:
     """The demo once, from nothing, on one machine; `step` is called with each step's title."""
-    home, began, line = out / machine.name, time.monotonic(), ""
+    home, began, message = out / machine.name, time.monotonic(), ""
     reported = onednn(machine)
     demo = (str(ROOT / "deploy" / "demo.py"), "--once", "--fresh", "--home", str(home), "--set", f"seed={machine.seed}")
     with (out / f"{machine.name}.log").open("w") as log, machine.popen(*demo, *options) as process:
@@ -79,13 +79,15 @@ def play(machine: Machine, options: tuple[str, ...], out: Path, step: Callable[[
             log.write(line)
             if title := re.match(r"\d of \d  [\w ]+?(?= ─)|Serving(?= ─)", line):
                 step(title[0])
+            elif line.startswith("The demo stopped:"):
+                message = line.strip()
     return Outcome(
         machine=machine.name,
         seed=machine.seed,
         onednn=reported,
         status=process.returncode,
         seconds=round(time.monotonic() - began, 1),
-        last_line=line.strip(),
+        message=message,
         revision=code_revision(),
         options=options,
         **_evaluated(home),
@@ -156,7 +158,7 @@ def _share(count: int | None, images: int | None) -> str:
 def _answer(outcome: Outcome) -> str:
     """The answer, how many samples were refused before it, and whether it came with a caution."""
     if outcome.answer is None:
-        return outcome.last_line
+        return outcome.message
     passed = f"; {outcome.refused_samples} samples refused before it" if outcome.refused_samples else ""
     return f"{outcome.answer}{passed}{'; with a caution' if outcome.caution else ''}"
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from zoo import errors
 from zoo.results import Analysis
 
-STRANGER = "unsuitable-photograph.png"  # behind the others, where the dashboard lists them by name
+STRANGER = "unsuitable-landscape.png"  # behind the others, where the dashboard lists them by name
 
 Ask = Callable[[Path], Analysis]
 

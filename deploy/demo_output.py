@@ -13,6 +13,7 @@ from rich.table import Table
 
 from zoo.bundles import Bundle
 from zoo.cards import RESEARCH_USE_ONLY
+from zoo.measures import Interval
 from zoo.results import Verdict
 
 
@@ -23,10 +24,7 @@ def show_answer(answer: Answer, console: Console) -> None:
     point = finding.operating_point
     text = f"[bold]{finding.label}: {finding.verdict.value}[/], probability {finding.probability:.2f}"
     if point is not None:
-        sensitivity, specificity = (
-            "not measured" if part.value is None else f"{part.value:.2f} ({part.low:.2f} to {part.high:.2f})"
-            for part in (point.sensitivity, point.specificity)
-        )
+        sensitivity, specificity = _measured(point.sensitivity), _measured(point.specificity)
         text += f"\nPresent from {point.threshold:.2f}; there sensitivity {sensitivity}, specificity {specificity}"
     if finding.verdict is not Verdict.ABSENT:
         text += f"\nThe evidence is strongest in the {finding.place} of the picture"
@@ -36,13 +34,21 @@ def show_answer(answer: Answer, console: Console) -> None:
     console.print(Panel(text, title=f"{answer.sample.name}, never seen in training", expand=False))
 
 
+def _measured(interval: Interval) -> str:
+    """A share with its 95 % interval, as far as there were images to measure them by."""
+    if interval.value is None:
+        return "not measured"
+    ends = "" if interval.low is None or interval.high is None else f" ({interval.low:.2f} to {interval.high:.2f})"
+    return f"{interval.value:.2f}{ends}"
+
+
 def show_stranger(asked: Answer | Refusal, console: Console) -> None:
     """The picture that was sent on purpose, and its refusal."""
     if isinstance(asked, Refusal):
         text = f"[bold]refused: {asked.reason}[/]\n{escape(asked.message)}"
     else:
         text = (
-            "[bold red]answered, though it should be refused[/]\nThe gate let a photograph through to a model of "
+            "[bold red]answered, though it should be refused[/]\nThe gate let a landscape through to a model of "
             "radiographs. This is a fault of Kerascope; please report it with the output of `kerascope doctor`."
         )
     text += "\n[dim]Sent on purpose. It lies beside the samples; the dashboard refuses it, too."

@@ -88,7 +88,7 @@ def test_it_ends_with_a_finding_its_worth_and_where_to_look(small_demo):
 
 
 @pytest.mark.slow
-def test_a_photograph_is_refused_on_purpose_and_lies_beside_the_samples(small_demo):
+def test_a_landscape_is_refused_on_purpose_and_lies_beside_the_samples(small_demo):
     stranger = json.loads((small_demo.home / "summary.json").read_text())["stranger"]
     assert stranger["reason"] == "COLOUR"
     assert stranger["message"][:40] in small_demo.printed
@@ -111,8 +111,8 @@ def test_the_sample_is_of_a_patient_never_trained_on(small_demo):
 
 @pytest.mark.slow
 def test_a_sample_that_is_refused_does_not_end_the_demo(small_demo, copy):
-    photograph = small_demo.home / "samples" / "unsuitable-photograph.png"
-    replace_test_images(copy, photograph, lambda row: row["nodule"] == "1")
+    landscape = small_demo.home / "samples" / "unsuitable-landscape.png"
+    replace_test_images(copy, landscape, lambda row: row["nodule"] == "1")
     done = once(small_demo, copy)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "unseen-1.dcm, never seen in training, is refused (COLOUR)" in done.stdout
@@ -123,8 +123,8 @@ def test_a_sample_that_is_refused_does_not_end_the_demo(small_demo, copy):
 
 @pytest.mark.slow
 def test_a_demo_whose_samples_are_all_refused_says_what_to_do_and_that_helps(small_demo, copy):
-    photograph = small_demo.home / "samples" / "unsuitable-photograph.png"
-    replace_test_images(copy, photograph, lambda row: True)
+    landscape = small_demo.home / "samples" / "unsuitable-landscape.png"
+    replace_test_images(copy, landscape, lambda row: True)
     refused = once(small_demo, copy)
     assert refused.returncode == 1
     assert "in colour" in refused.stdout

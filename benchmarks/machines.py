@@ -40,7 +40,8 @@ class Outcome:
         auroc: of the test split, the mean over the labels.
         test_images, refused, cautioned: of the test split, by the gate.
         answer: what the analysis answered.
-        caution: the answer's, or the message of the first sample refused before it.
+        refused_samples: how many samples were refused before the one that was answered.
+        caution: the answer's.
         refusal: the reason for which the unsuitable picture was refused.
         message: why the demo stopped, in its own words; empty where it did not.
         revision, options: the code's, and how large the demo was.
@@ -71,8 +72,8 @@ class Outcome:
 
 def play(machine: Machine, options: tuple[str, ...], out: Path, step: Callable[[str], None]) -> Outcome:
     """The demo once, from nothing, on one machine; `step` is called with each step's title."""
-    home, began, message = out / machine.name, time.monotonic(), ""
-    reported = onednn(machine)
+    home, message, reported = out / machine.name, "", onednn(machine)
+    began = time.monotonic()
     demo = (str(ROOT / "deploy" / "demo.py"), "--once", "--fresh", "--home", str(home), "--set", f"seed={machine.seed}")
     with (out / f"{machine.name}.log").open("w") as log, machine.popen(*demo, *options) as process:
         for line in process.stdout or ():

@@ -95,11 +95,13 @@ class Plan:
 
     def clear(self) -> None:
         """Deletes everything the demo makes, and nothing else that lies in `home`."""
-        for folder in (self.data, self.home / "runs", self.registry, self.samples, self.home / "logs"):
-            shutil.rmtree(folder, ignore_errors=True)
-        records = [self.home / f"{config}.json" for config in CONFIGS.values()]
-        for file in (*records, self.summary, self.overlay, *self.home.glob("store.db*")):
-            file.unlink(missing_ok=True)
+        folders = (self.data, self.home / "runs", self.registry, self.samples, self.home / "logs")
+        records = (self.home / f"{config}.json" for config in CONFIGS.values())
+        for path in (*folders, *records, self.summary, self.overlay, *self.home.glob("store.db*")):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def build(plan: Plan, console: Console) -> Bundle:

@@ -110,7 +110,6 @@ def build(plan: Plan, console: Console) -> Bundle:
     What an interrupted run of the same plan left is used.
     """
     if bundle := reusable(plan, console):
-        console.print(f"Using the bundle made before: {bundle.path}", soft_wrap=True)
         return bundle
     plan.home.mkdir(parents=True, exist_ok=True)
     plan.record.write_text(json.dumps({"fingerprint": plan.fingerprint}))
@@ -134,6 +133,8 @@ def reusable(plan: Plan, console: Console) -> Bundle | None:
             return None
         bundle = Bundle(plan.home / str(known["bundle"]))
         bundle.verify()
+        version = bundle.card.version  # reads the card, which one of an older Kerascope may not survive
+        console.print(f"Using the bundle made before, version {version}: {bundle.path}", soft_wrap=True)
         return bundle
     except errors.BadBundle as error:
         console.print(f"What was made before cannot be used, and is made anew. {error}", soft_wrap=True, markup=False)

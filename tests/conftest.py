@@ -214,6 +214,6 @@ def _demo(home: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def small_demo(tmp_path_factory: pytest.TempPathFactory) -> SmallDemo:
     home = tmp_path_factory.mktemp("demo")
-    done = subprocess.run([*_demo(home), "--once"], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([*_demo(home), "--once"], capture_output=True, text=True, timeout=540, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return SmallDemo(home, done.stdout)

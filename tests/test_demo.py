@@ -56,7 +56,7 @@ def demo_images(demo_build: ModuleType) -> ModuleType:
 
 def once(small_demo, home: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     command = small_demo.command("--once", *flags, home=home)
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=540, check=False)
 
 
 def replace_test_images(home: Path, picture: Path, replaced: Callable[[dict[str, str]], bool]) -> None:

@@ -188,6 +188,7 @@ def outcomes_of(asked: argparse.Namespace, console: Console) -> list[Outcome]:
             if outcome is None:
                 outcome = play(machine, options, asked.out, partial(_describe, progress, bar, machine))
                 file.write_text(json.dumps(asdict(outcome), indent=2))
+                console.print(f"{machine.name}: status {outcome.status} after {outcome.seconds:.0f} s")
             outcomes.append(outcome)
     return outcomes
 

@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ONCE   ?=
+FRESH  ?=
 WEIGHTS ?= none
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -32,8 +33,8 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 install: $(VENV)/.user  ## everything a user needs, into .venv
 install-dev: $(VENV)/.dev  ## and what the tests need
 
-demo: $(VENV)/.user  ## phantoms -> training -> bundle -> three services; ONCE=1 stops after one analysis, WEIGHTS=imagenet fine-tunes
-	@$(BIN)/python deploy/demo.py --weights $(WEIGHTS) $(if $(ONCE),--once)
+demo: $(VENV)/.user  ## phantoms -> training -> bundle -> three services; ONCE=1 stops after the analysis, FRESH=1 begins anew, WEIGHTS=imagenet fine-tunes
+	@$(BIN)/python deploy/demo.py --weights $(WEIGHTS) $(if $(ONCE),--once) $(if $(FRESH),--fresh)
 
 # Two processes, each with the whole of a test module, so that what a module's tests share is made once.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope

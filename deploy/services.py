@@ -49,7 +49,7 @@ class Services:
                 log = (self.logs / f"{name}.log").read_text(errors="replace")
                 raise errors.ModelNotReady(f"The {name} stopped with status {process.returncode}:\n{log[-2000:]}")
 
-    def wait_until(self, ready: Callable[[], bool], what: str, console: Console, timeout_s: float = 120) -> None:
+    def wait_until(self, ready: Callable[[], bool], what: str, console: Console, timeout_s: float = 600) -> None:
         """Waits with a spinner; a service that ends meanwhile is an error at once.
 
         Raises:

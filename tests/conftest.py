@@ -200,9 +200,9 @@ class SmallDemo:
     home: Path
     printed: str
 
-    def command(self) -> list[str]:
-        """The same demo once more, serving until it is stopped."""
-        return _demo(self.home)
+    def command(self, *flags: str, home: Path | None = None) -> list[str]:
+        """The same demo once more, or a copy of it elsewhere; without `--once` it serves until it is stopped."""
+        return [*_demo(home or self.home), *flags]
 
 
 def _demo(home: Path) -> list[str]:
@@ -214,6 +214,6 @@ def _demo(home: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def small_demo(tmp_path_factory: pytest.TempPathFactory) -> SmallDemo:
     home = tmp_path_factory.mktemp("demo")
-    done = subprocess.run([*_demo(home), "--once"], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([*_demo(home), "--once"], capture_output=True, text=True, timeout=540, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return SmallDemo(home, done.stdout)

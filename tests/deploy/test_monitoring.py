@@ -130,13 +130,13 @@ def test_the_labels_asked_for_are_those_that_there_are():
 
 
 def of_the_gateways_labels() -> dict[str, set[str]]:
-    """Name -> labels, of a gateway that has answered and refused a call."""
+    """Name -> labels, of a gateway that has told of a refusal and of a caution."""
     import grpc
 
     from serving.metrics import Metrics
 
     metrics = Metrics()
-    metrics.called("Analyze", "m", grpc.StatusCode.INVALID_ARGUMENT, 0.1, "BLANK")
+    metrics.called("Analyze", "m", grpc.StatusCode.INVALID_ARGUMENT, 0.1, "BLANK", "embedding")
     metrics.asked("m", "analyze", grpc.StatusCode.OK, 0.1)
     metrics.show_ready({"m/1": True, "m": True})
     with metrics.in_flight("Analyze"):

@@ -41,8 +41,10 @@ def picture(image: Image, made: Made, finding: Finding) -> Pixels:
     """
     heat, strength = heatmap(finding.evidence)
     made_by = made.analysis.provenance
+    caution = made.analysis.caution
     lines = [
         "RESEARCH USE ONLY",
+        *([f"CAUTION: unusual for this model ({caution.ratio:.2f} of the limit)"] if caution else []),
         f"{made_by.model} {made_by.version}: {finding.label} {finding.verdict.value} ({finding.probability:.2f})",
         f"heat: where evidence lies, no outline; peak {strength:.2f} logits",
     ]
@@ -89,8 +91,8 @@ def secondary_capture(source: Source, made: Made, finding: Finding, image: Image
     _show(capture, picture(image, made, finding))
     capture.ConversionType = "WSD"  # made by a workstation (PS3.3 C.8.6.1)
     capture.ImageType = ["DERIVED", "SECONDARY"]
-    capture.DerivationDescription = f"Class activation of {finding.label} over the image. {made.analysis.notice}"[:1024]
-    capture.ImageComments = made.analysis.notice
+    capture.DerivationDescription = f"Class activation of {finding.label} over the image. {made.remarks}"[:1024]
+    capture.ImageComments = made.remarks
     capture.SourceImageSequence = [reference(source, purpose=True)]
     for keyword in (*_INHERITED, *(_GEOMETRY if source.has_geometry else ())):
         if keyword in source.dataset:

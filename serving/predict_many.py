@@ -156,7 +156,7 @@ def words(line: dict[str, object]) -> str:
     match line:
         case {"file": file, "analysis": {"leading": leading, "findings": list(findings), "caution": caution}}:
             found = next(finding for finding in findings if finding["label"] == leading)
-            unusual = f" (unusual for this model: {caution['ratio']:.2f} of the limit)" if caution else ""
+            unusual = f" (unusual for this model: {caution['ratio']:.2f} times the limit)" if caution else ""
             return f"{file}: {leading} {found['verdict']}, {found['probability']:.3f}{unusual}"
         case {"file": file, "error": {"reason": reason, "name": name, "message": message}}:
             return f"{file}: {reason or name}. {message}"

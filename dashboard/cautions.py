@@ -16,13 +16,13 @@ def banner(said: Caution) -> str:
 
     Each zone has a fixed width; the mark lies in the middle one, from the limit of the caution to that of refusal.
     """
-    told = _how(said)
+    told, (advice, how) = escape(_how(said)), words.caution(said)
     zones = "".join(f"<span>{escape(zone)}</span>" for zone in (_("usual"), _("unusual"), _("refused")))
     place = f'<i style="left:{100 * _along(said):.1f}%"></i>'
     return (
         f'<section class="ks-caution" role="alert"><h2>{escape(_(words.UNUSUAL))}</h2>'
-        f'<div class="ks-gauge" role="img" aria-label="{escape(told)}" title="{escape(told)}">{zones}{place}</div>'
-        f"<p>{escape(words.caution(said))}</p></section>"
+        f'<div class="ks-gauge" role="img" aria-label="{told}" title="{told}">{zones}{place}</div>'
+        f'<p>{escape(advice)}</p><p class="ks-worth">{escape(how)}</p></section>'
     )
 
 

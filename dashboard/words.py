@@ -154,8 +154,8 @@ def warnings(analysis: Analysis, card: ModelCard, others: Iterable[Analysis]) ->
     return said
 
 
-def caution(said: Caution) -> str:
-    """How unusual a picture is for the model, by what, and what that means for its answer."""
+def caution(said: Caution) -> tuple[str, str]:
+    """What an unusual picture means for its answer; and how unusual it is, and by what."""
     measured = {
         Measure.PICTURE: _("Compared by its grey levels and texture."),
         Measure.EMBEDDING: _("Compared by the model's own features of it."),
@@ -165,7 +165,7 @@ def caution(said: Caution) -> str:
         "pictures like them exceed. From {refusal:.2f} times on the model refuses a picture."
     ).format(ratio=said.ratio, refusal=said.refusal_ratio, share=f"{100 * said.share:g} %")
     read = _("Read this answer with care: sensitivity and specificity were measured on usual pictures.")
-    return f"{how} {measured[said.measure]} {read}"
+    return read, f"{how} {measured[said.measure]}"
 
 
 def disagreements(analysis: Analysis, other: Analysis) -> list[str]:

@@ -89,7 +89,7 @@ def _received(periods: list[drift.Period]) -> None:
         )
     ]
     told = _("Unusual for the model: {unusual} of the answers. Refused: {refused} of the pictures. All versions.")
-    newest = _("In the newest period: {unusual} and {refused}.")
+    newest = _("In the newest period: {unusual} unusual, {refused} refused.")
     _titled(_("Pictures"), f"{told.format(**_shares(periods))} {newest.format(**_shares(periods[-1:]))}")
     colours = {answered: charts.BLUE, unusual: charts.ORANGE, refused: charts.RED}
     panels.chart(charts.stacked(_("Pictures"), rows, colours, _("pictures")))

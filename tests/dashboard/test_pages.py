@@ -207,7 +207,9 @@ def test_a_finding_is_shown_over_a_patients_studies_and_a_prior_beside_the_last(
     assert offered.options[0] == "Prior, 2025-01-02"
     offered.select_index(0)
     page.run()
-    assert "This study, 2026-05-06 Prior, 2025-01-02 Unusual for this model" in page.text  # the prior alone
+    assert "Prior, 2025-01-02 Unusual for this model" in page.text
+    assert "This study, 2026-05-06" in page.text
+    assert "2026-05-06 Unusual" not in page.text
     ours, other = page.viewers
     assert ours["slices"] != other["slices"]
     assert other["map"]["label"] == ours["map"]["label"] == "malignant"

@@ -127,6 +127,8 @@ def test_the_labels_asked_for_are_those_that_there_are():
                 labels if len(names(query)) == 1 else set()
             )
             assert wanted <= given[selector.name] | {"job", "instance"}, query
+        known = {label for name in names(query) for label in given.get(name, set())}
+        assert labels <= known | {"job", "instance"}, query  # of a query about two metrics, a label of one of them
 
 
 def of_the_gateways_labels() -> dict[str, set[str]]:

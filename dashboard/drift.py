@@ -29,6 +29,7 @@ class Fact:
         created: when, UTC.
         version: of the model.
         refused: the reason's code; empty where there is an answer.
+        cautioned: whether the answer carries a caution: its picture is unusual for the model.
         probabilities: by label; empty where it was refused.
         distance: of its features from the training images, about 1 for one of them; None where unknown.
         said: by label, the last decision on it that is no mere comment; "" for the whole analysis.
@@ -37,6 +38,7 @@ class Fact:
     created: datetime
     version: int
     refused: str
+    cautioned: bool
     probabilities: dict[str, float]
     distance: float | None
     said: dict[str, Decision]
@@ -49,6 +51,7 @@ def facts(stored: Iterable[StoredAnalysis], card: ModelCard) -> list[Fact]:
             created=each.created,
             version=each.version,
             refused=each.reason,
+            cautioned=each.analysis is not None and each.analysis.caution is not None,
             probabilities={f.label: f.probability for f in each.analysis.findings} if each.analysis else {},
             distance=_distance(each, card),
             said={r.finding: r.decision for r in each.reviews if r.decision is not Decision.COMMENT},
@@ -80,6 +83,11 @@ class Period:
     def refused(self) -> int:
         """How many pictures were turned away."""
         return sum(bool(fact.refused) for fact in self.facts)
+
+    @property
+    def cautioned(self) -> int:
+        """How many answers carry a caution."""
+        return sum(fact.cautioned for fact in self.facts)
 
 
 def periods(every: Sequence[Fact], length: timedelta) -> list[Period]:

@@ -14,7 +14,7 @@ from dashboard.studies import Study
 from serving.client import Review
 from zoo.cards import ModelCard
 from zoo.imaging.image import Image
-from zoo.imaging.overlay import encode_png, heatmap, overlay
+from zoo.imaging.overlay import captioned, encode_png, heatmap, overlay
 from zoo.results import Analysis, Verdict
 
 if TYPE_CHECKING:
@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 NEEDED = ("highdicom", "reportlab", "fhir")
 COLUMNS = (
     *("finding", "verdict", "probability", "threshold", "sensitivity", "specificity", "decision", "correction"),
-    *("user", "signed", "comment", "model", "version", "analysis", "image_sha256", "notice"),
+    *(
+        "user",
+        "signed",
+        "comment",
+        "model",
+        "version",
+        "analysis",
+        "image_sha256",
+        "caution_ratio",
+        "caution",
+        "notice",
+    ),
 )
 
 
@@ -76,11 +87,16 @@ class Report:
         return str(fhir.bundle(self._made(), self.card, self._source()).model_dump_json(indent=2)).encode()
 
     def png(self) -> bytes:
-        """The picture at its own size, with the leading finding's evidence where it is not absent."""
-        leading, pixels = self.analysis.leading, self._picture.pixels
-        if leading.verdict is Verdict.ABSENT:
-            return encode_png(pixels)
-        return encode_png(overlay(pixels, heatmap(leading.evidence)[0]))
+        """The picture at its own size, with the leading finding's evidence where it is not absent, and with the caution
+        in its corner where the answer carries one.
+        """
+        leading, pixels, caution = self.analysis.leading, self._picture.pixels, self.analysis.caution
+        if leading.verdict is not Verdict.ABSENT:
+            pixels = overlay(pixels, heatmap(leading.evidence)[0])
+        if caution is not None:
+            told = f"CAUTION: unusual for this model ({caution.ratio:.2f} times the limit)"
+            pixels = captioned(pixels, ["RESEARCH USE ONLY", told])
+        return encode_png(pixels)
 
     def csv(self) -> bytes:
         """A row per finding, with the last that was said of it."""
@@ -88,7 +104,7 @@ class Report:
         table = csv.DictWriter(written, COLUMNS)
         table.writeheader()
         for finding in self.analysis.findings:
-            point, made = finding.operating_point, self.analysis.provenance
+            point, made, caution = finding.operating_point, self.analysis.provenance, self.analysis.caution
             said = next((each for each in reversed(self.reviews) if each.finding == finding.label), None)
             table.writerow(
                 {
@@ -107,6 +123,8 @@ class Report:
                     "version": made.version,
                     "analysis": made.analysis_id,
                     "image_sha256": made.image_sha256,
+                    "caution_ratio": f"{caution.ratio:.4f}" if caution else "",
+                    "caution": caution.message if caution else "",
                     "notice": self.analysis.notice,
                 }
             )

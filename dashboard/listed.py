@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dashboard import words
+from dashboard import cautions, words
 from dashboard.i18n import _
 from dashboard.markup import CLASSES, table
 from dashboard.rows import STATUSES, Row
@@ -47,6 +47,8 @@ def similar(found: Sequence[tuple[float, StoredAnalysis]]) -> str:
         leading = (
             f"{words.spoken(answer.leading.label)} ({words.percent(answer.leading.probability)})" if answer else ""
         )
+        if answer and answer.caution:
+            leading += f". {_(words.UNUSUAL)}"
         rows.append(
             [
                 f"{alike:.3f}",
@@ -91,7 +93,8 @@ def line(row: Row) -> str:
         leading = row.analysis.leading
         said = (
             f'<span class="ks-chip {CLASSES[leading.verdict]}">{escape(_(words.VERDICTS[leading.verdict]))}</span> '
-            f"<b>{escape(words.spoken(leading.label))}</b> {escape(words.percent(leading.probability))}"
+            f"<b>{escape(words.spoken(leading.label))}</b> {escape(words.percent(leading.probability))} "
+            f"{cautions.mark(row.analysis)}"
         )
     else:
         status = _(STATUSES[row.status])

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import card as cards
-from dashboard import charts, markup, troubles, viewer, words, worth
+from dashboard import cautions, charts, markup, troubles, viewer, words, worth
 from dashboard.i18n import _
 from dashboard.studies import Study
 from zoo import errors
@@ -102,13 +102,15 @@ def explained(made: Explanation) -> viewer.Map:
 def findings(
     analysis: Analysis, card: ModelCard, chosen_key: str, warnings: list[str], reference: ReferenceSet | None
 ) -> None:
-    """The answer in a sentence, then a row per finding; choosing a row shows its evidence.
+    """The caution, if any, the answer in a sentence, then a row per finding; choosing a row shows its evidence.
 
     Args:
         chosen_key: where in the session state the chosen label is kept.
         warnings: what must be known before the answer is read.
         reference: the model's, for the intervals on the bars; None where there is none, or not yet.
     """
+    if analysis.caution is not None:
+        st.html(cautions.banner(analysis.caution))
     if warnings:
         st.html(markup.warnings(warnings))
     st.html(markup.headline(words.headline(analysis, card)))

@@ -58,6 +58,10 @@ REFUSALS: dict[Reason, tuple[str, str]] = {
         n_("Send one picture, neither a strip nor a collage."),
     ),
     Reason.COLOUR: (n_("A grey picture."), n_("Send the original, not a photograph of a screen.")),
+    Reason.GREY: (
+        n_("A colour picture."),
+        n_("Send the original in colour, or choose a question for grey pictures."),
+    ),
     Reason.BLANK: (n_("A picture with something in it."), n_("Check the exposure and the window, and send it again.")),
     Reason.SATURATED: (
         n_("A picture with shades of grey."),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from dashboard.i18n import _, n_
 from zoo.cards import Interval, ModelCard
-from zoo.results import Analysis, Finding, Method, Verdict
+from zoo.results import Analysis, Caution, Finding, Measure, Method, Verdict
 
 ORDER = {Verdict.PRESENT: 0, Verdict.NOT_SURE: 1, Verdict.UNRATED: 2, Verdict.ABSENT: 3}
 
@@ -33,6 +33,7 @@ METHODS = {
     Method.OCCLUSION: "Occlusion",
 }
 
+UNUSUAL = n_("Unusual for this model")
 BELOW = n_("This finding is below its operating point: a map of something absent misleads.")
 NOT_AN_OUTLINE = n_("It shows where the model looked. It is not an outline of anything.")
 
@@ -151,6 +152,20 @@ def warnings(analysis: Analysis, card: ModelCard, others: Iterable[Analysis]) ->
             made = other.provenance
             said.append(told.format(model=made.model, version=made.version, findings=names))
     return said
+
+
+def caution(said: Caution) -> tuple[str, str]:
+    """What an unusual picture means for its answer; and how unusual it is, and by what."""
+    measured = {
+        Measure.PICTURE: _("Compared by its grey levels and texture."),
+        Measure.EMBEDDING: _("Compared by the model's own features of it."),
+    }
+    how = _(
+        "This picture is {ratio:.2f} times as far from the training pictures as the limit, which at most {share} of "
+        "pictures like them exceed. From {refusal:.2f} times on the model refuses a picture."
+    ).format(ratio=said.ratio, refusal=said.refusal_ratio, share=f"{100 * said.share:g} %")
+    read = _("Read this answer with care: sensitivity and specificity were measured on usual pictures.")
+    return read, f"{how} {measured[said.measure]}"
 
 
 def disagreements(analysis: Analysis, other: Analysis) -> list[str]:

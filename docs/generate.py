@@ -51,6 +51,7 @@ REASONS = {
     errors.Reason.WRONG_VIEW: "the DICOM ViewPosition is not the model's",
     errors.Reason.WRONG_SHAPE: "much longer or wider than what the model was made for",
     errors.Reason.COLOUR: "a colour picture for a model that reads grey",
+    errors.Reason.GREY: "a grey picture for a model that learnt from colour pictures",
     errors.Reason.BLANK: "all pixels are nearly the same",
     errors.Reason.SATURATED: "mostly pure white, or nothing but black and white",
     errors.Reason.INVERTED: "a negative: with its greys exchanged it would resemble what the model learnt from",

@@ -4,6 +4,7 @@
     kerascope_request_seconds{method, model}                histogram: from the whole request to the answer
     kerascope_requests_in_flight{method}                    calls being answered now
     kerascope_refusals_total{method, model, reason}         pictures turned away, by the reason code of zoo.errors
+    kerascope_cautions_total{method, model, measure}        answers to pictures unusual for the model, by what
     kerascope_model_server_calls_total{model, signature, status}
     kerascope_model_server_seconds{model, signature}        histogram; TensorFlow Serving itself has no such label
     kerascope_model_ready{model, version}                   1 while the model server answers for it
@@ -25,6 +26,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from serving.proto.kerascope.v1 import inference_pb2 as pb
 from serving.status import REASON_KEY
 from zoo import errors
 
@@ -45,6 +47,9 @@ class Metrics(Collector):
         self._requests = self._counter("kerascope_requests", "Calls answered.", *call, "status")
         self._seconds = self._histogram("kerascope_request_seconds", "From the whole request to the answer.", *call)
         self._refusals = self._counter("kerascope_refusals", "Pictures turned away.", *call, "reason")
+        self._cautions = self._counter(
+            "kerascope_cautions", "Answers to pictures that are unusual for the model.", *call, "measure"
+        )
         self._asked = self._counter("kerascope_model_server_calls", "Calls of Predict.", *model_call, "status")
         self._waited = self._histogram("kerascope_model_server_seconds", "What Predict took.", *model_call)
         self._in_flight = Gauge(
@@ -69,12 +74,21 @@ class Metrics(Collector):
         """Takes over which `<model>/<version>` the model server answers for."""
         self._ready = dict(answers)
 
-    def called(self, method: str, model: str, status: grpc.StatusCode, seconds: float, reason: str) -> None:
-        """One call of the gateway has ended; `reason` is empty unless a picture was turned away."""
+    def called(
+        self, method: str, model: str, status: grpc.StatusCode, seconds: float, reason: str, measure: str
+    ) -> None:
+        """One call of the gateway has ended.
+
+        Args:
+            reason: why a picture was turned away; empty unless it was.
+            measure: of the answer's caution (`zoo.results.Measure`); empty where it carries none.
+        """
         self._requests.labels(method, model, status.name).inc()
         self._seconds.labels(method, model).observe(seconds)
         if reason:
             self._refusals.labels(method, model, reason).inc()
+        if measure:
+            self._cautions.labels(method, model, measure).inc()
 
     def turned_away(self, method: str, status: grpc.StatusCode) -> None:
         """One call was ended before anything was known of it but its method."""
@@ -127,13 +141,14 @@ class CallsWatched(grpc.ServerInterceptor):
     def _watch(
         self, method: str, answer: Callable[[Any, Any], object], request: Any, context: grpc.ServicerContext
     ) -> object:
-        began = time.perf_counter()
+        began, answered = time.perf_counter(), None
         with self._metrics.in_flight(method):
             try:
-                return answer(request, context)
+                answered = answer(request, context)
+                return answered
             finally:
-                elapsed = time.perf_counter() - began
-                self._metrics.called(method, self._model_of(request), _status(context), elapsed, _reason(context))
+                elapsed, model = time.perf_counter() - began, self._model_of(request)
+                self._metrics.called(method, model, _status(context), elapsed, _reason(context), measure_of(answered))
 
     def _model_of(self, request: Any) -> str:
         if "model" not in request.DESCRIPTOR.fields_by_name:
@@ -169,6 +184,11 @@ def _status(context: Any) -> grpc.StatusCode:
 
 def _reason(context: Any) -> str:
     return dict(context.trailing_metadata() or ()).get(REASON_KEY, "")
+
+
+def measure_of(answer: object) -> str:
+    """By what the picture is unusual for the model; empty where it is not, or the answer is none to a picture."""
+    return answer.caution.measure if isinstance(answer, pb.AnalyzeResponse) else ""
 
 
 def serve(metrics: Metrics, host: str, port: int) -> tuple[int, Callable[[], None]]:

@@ -70,13 +70,15 @@ def drawn(finding: Finding, *, below: bool) -> bool:
 
 
 def show(analysis: Analysis, console: Console, overlay: Path | None = None, *, below: bool = False) -> None:
-    """Prints an analysis as a table, with its notice."""
+    """Prints an analysis as a table, with its caution, where it carries one, and its notice."""
     made_by, image = analysis.provenance, analysis.image
     modality = f" {image.modality}" if image.modality else ""
     console.print(
         f"{made_by.model} version {made_by.version} ({made_by.backbone}) on a {image.format}{modality} of "
         f"{image.width} x {image.height} pixels, {analysis.timings.total_ms:.0f} ms"
     )
+    if analysis.caution is not None:
+        console.print(f"Caution. {analysis.caution.message}", style="bold yellow", markup=False)
     console.print(_table(analysis))
     console.print("Below each threshold its not-sure zone; below each measure its 95 % interval on the test split.")
     leading = analysis.leading
@@ -168,6 +170,7 @@ def as_dict(analysis: Analysis, overlay: Path | None = None, *, below: bool = Fa
         "provenance": asdict(analysis.provenance),
         "image": asdict(analysis.image),
         "timings": asdict(analysis.timings),
+        "caution": asdict(analysis.caution) if analysis.caution else None,
         "notice": analysis.notice,
     }
 

@@ -131,6 +131,7 @@ def predict_many(
             if answer.image_id in names:  # the store may know of files that have gone since
                 line = kept.add(str(names[answer.image_id]), answer)
                 count["answered" if answer.analysis else "turned away"] += 1
+                count["unusual"] += bool(answer.analysis and answer.analysis.caution)
                 console.print(jsonlib.dumps(line) if json else words(line), markup=False, soft_wrap=True)
                 advance()
     if not json:
@@ -151,11 +152,12 @@ def files(paths: Iterable[Path]) -> list[Path]:
 
 
 def words(line: dict[str, object]) -> str:
-    """A file's answer in one line: the leading finding, or why there is none."""
+    """A file's answer in one line: the leading finding and whether the image is unusual, or why there is none."""
     match line:
-        case {"file": file, "analysis": {"leading": leading, "findings": list(findings)}}:
+        case {"file": file, "analysis": {"leading": leading, "findings": list(findings), "caution": caution}}:
             found = next(finding for finding in findings if finding["label"] == leading)
-            return f"{file}: {leading} {found['verdict']}, {found['probability']:.3f}"
+            unusual = f" (unusual for this model: {caution['ratio']:.2f} times the limit)" if caution else ""
+            return f"{file}: {leading} {found['verdict']}, {found['probability']:.3f}{unusual}"
         case {"file": file, "error": {"reason": reason, "name": name, "message": message}}:
             return f"{file}: {reason or name}. {message}"
     raise ValueError(line)
@@ -180,7 +182,8 @@ def _progress(console: Console, total: int, *, json: bool) -> Iterator[Callable[
 
 
 def _close(count: Counter[str], kept: Results, console: Console) -> None:
-    said = f"{count['answered']} answered, {count['turned away']} turned away"
+    unusual = f" ({count['unusual']} with a caution: unusual for the model)" if count["unusual"] else ""
+    said = f"{count['answered']} answered{unusual}, {count['turned away']} turned away"
     before = f", {count['before']} known from before" if count["before"] else ""
     where = f" Results in {kept.path}." if kept.path else ""
     console.print(f"{said}{before}.{where}", markup=False)

@@ -108,6 +108,8 @@ class StudyItem:
         status: where it stands.
         reason: why it was refused or failed; empty otherwise.
         analysis_id: of the answer; empty while there is none.
+        caution_ratio: how unusual the image is for the model, as `zoo.results.Caution.ratio`; None where the answer
+            carries no caution, or there is none.
     """
 
     instance_uid: str
@@ -115,6 +117,7 @@ class StudyItem:
     status: Status
     reason: str = ""
     analysis_id: str = ""
+    caution_ratio: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +184,7 @@ class StudyAnswer:
         model, version: which model answered.
         images: each image's answer, in the order they were sent.
         summary: one finding per label, in the card's order; empty where every image was turned away.
+        unusual: how many images' answers carry a caution: they are unusual for the model.
         notice: to be shown wherever the result is shown.
     """
 
@@ -189,4 +193,5 @@ class StudyAnswer:
     version: int
     images: tuple[ImageAnswer, ...]
     summary: tuple[StudyFinding, ...]
+    unusual: int
     notice: str

@@ -97,6 +97,7 @@ def study_to_message(study: Study) -> pb.Study:
             status=pb.Status.Value(f"STATUS_{item.status.name}"),
             reason=item.reason,
             analysis_id=item.analysis_id,
+            caution_ratio=item.caution_ratio or 0,
         )
         for item in study.items
     ]
@@ -113,6 +114,7 @@ def study_from_message(message: pb.Study) -> Study:
             status=_choice(Status, pb.Status, "STATUS_", item.status),
             reason=item.reason,
             analysis_id=item.analysis_id,
+            caution_ratio=item.caution_ratio or None,
         )
         for item in message.items
     )

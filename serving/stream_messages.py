@@ -80,6 +80,7 @@ def study_from_message(message: pb.AnalyzeStudyResponse) -> StudyAnswer:
         version=message.model.version,
         images=tuple(answer_from_message(image) for image in message.images),
         summary=tuple(_finding(finding) for finding in message.summary),
+        unusual=message.unusual,
         notice=message.notice,
     )
 

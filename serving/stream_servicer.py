@@ -16,6 +16,7 @@ from serving.asking import Answer, Asking, Question
 from serving.audit.access import audited
 from serving.audit.trail import Audit
 from serving.incoming import Incoming, check_name, images, opened
+from serving.metrics import measure_of
 from serving.proto.kerascope.v1 import inference_pb2 as pb
 from serving.pump import Pump
 from serving.security.roles import pace_of
@@ -42,14 +43,14 @@ class Streaming:
         in_flight: images of one stream held at once.
         most_bytes: of one image; and held of one stream, the last image read apart.
         idle_s: a stream on which nothing comes for so long is ended.
-        count: is told of every image: method, model, status, seconds, reason (`Metrics.called`).
+        count: is told of every image: method, model, status, seconds, reason, measure (`Metrics.called`).
     """
 
     threads: Executor
     in_flight: int
     most_bytes: int
     idle_s: float
-    count: Callable[[str, str, grpc.StatusCode, float, str], None]
+    count: Callable[[str, str, grpc.StatusCode, float, str, str], None]
 
 
 class StreamServicer(StoreServicer):
@@ -188,7 +189,8 @@ class StreamServicer(StoreServicer):
             error = told(bad)
             answer = messages.error_to_message(image.image_id, error)
             status, reason = STATUS[type(error)], answer.error.reason
-        self._streaming.count(method, asked.model, status, time.perf_counter() - began, reason)
+        measure = measure_of(answer.analysis)
+        self._streaming.count(method, asked.model, status, time.perf_counter() - began, reason, measure)
         return answer
 
     def _said(self, image: Incoming, asked: Question, context: grpc.ServicerContext) -> Answer:

@@ -13,6 +13,7 @@ import pytest
 
 from serving.client import Client
 from tests.serving.conftest import dicom, picture, scene
+from tests.serving.conftest import unusual as unusual  # a fixture
 
 pytestmark = pytest.mark.slow
 
@@ -55,8 +56,10 @@ def ask(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def lines(client: Client, file: Path) -> list[str]:
     """What an example should say of a file."""
-    findings = client.analyze(file.read_bytes(), model=TINY).findings
-    return [f"{file}: {each.label} {each.probability:.3f} {each.verdict.value}" for each in findings]
+    analysis = client.analyze(file.read_bytes(), model=TINY)
+    caution = [f"{file}: {analysis.caution.message}"] if analysis.caution else []
+    findings = analysis.findings
+    return [*caution, *(f"{file}: {each.label} {each.probability:.3f} {each.verdict.value}" for each in findings)]
 
 
 @pytest.fixture
@@ -74,6 +77,12 @@ def test_one_file_has_its_findings_and_the_notice(ask: Ask, gateway, client: Cli
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[:-1] == lines(client, files[0])
     assert "Research use only" in done.stdout
+
+
+def test_the_caution_is_said_before_the_findings(ask: Ask, gateway, client: Client, files: list[Path], unusual):
+    done = ask(gateway.address, TINY, str(files[0]))
+    assert done.stdout.splitlines()[0] == f"{files[0]}: {unusual.message}"
+    assert done.stdout.splitlines()[:-1] == lines(client, files[0])
 
 
 def test_several_files_go_on_one_stream(ask: Ask, gateway, client: Client, files: list[Path]):

@@ -7,7 +7,7 @@ from html import escape
 
 import streamlit as st
 
-from dashboard import export, gateway, markup, panels, session, words
+from dashboard import cautions, export, gateway, markup, panels, session, words
 from dashboard.i18n import _, n_
 from dashboard.studies import Study
 from serving.client import Decision, Review
@@ -28,6 +28,8 @@ def tab(study: Study, analysis: Analysis, card: ModelCard) -> None:
     """A row per finding, a signature, what was said so far, and the report to take away."""
     key = analysis.provenance.analysis_id
     st.html(f'<p class="ks-soft">{escape(_("Say what you think of each finding. Only what you choose is sent."))}</p>')
+    if analysis.caution is not None:
+        st.html(cautions.mark(analysis))
     with st.container(key="answers", gap="xsmall"):
         for finding in words.in_order(analysis.findings):
             _row(finding, card, f"{key}-{finding.label}")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 import streamlit as st
 
-from dashboard import panels, session, viewer, words
+from dashboard import cautions, panels, session, viewer, words
 from dashboard.i18n import _
 from dashboard.studies import Study
 from serving.client import ModelSummary
@@ -97,14 +96,15 @@ def link(study: Study, beside: Beside | None, end: int) -> viewer.Link | None:
 
 def show(study: Study, beside: Beside, label: str, card: ModelCard) -> None:
     """The second viewer, with the same finding's evidence in it."""
-    st.html(f'<p class="ks-beside">{escape(beside.title)}</p>')
+    outcome = session.analysis(beside.study, card.name, card.version)
+    answer = outcome if isinstance(outcome, Analysis) else None
+    st.html(cautions.beside(beside.title, answer))
     linked = link(study, beside, 1)
     if beside.explanation is not None:
         shown = panels.explained(beside.explanation)
         panels.picture(beside.study, shown, key=beside.key, widget=WIDGET, link=linked)
         return
-    outcome = session.analysis(beside.study, card.name, card.version)
-    found = next((f for f in outcome.findings if f.label == label), None) if isinstance(outcome, Analysis) else None
+    found = next((f for f in answer.findings if f.label == label), None) if answer else None
     own = panels.evidence(found) if found else None
     key = f"{beside.key}-{card.name}-{card.version}"
     panels.picture(beside.study, own, key=key, widget=WIDGET, link=linked)

@@ -80,15 +80,29 @@ def _shifts(card: ModelCard, reference: ReferenceSet | None, label: str, periods
 
 
 def _received(periods: list[drift.Period]) -> None:
-    answered, refused = _("answered"), _("refused")
+    answered, unusual, refused = _("answered"), _("answered with a caution"), _("refused")
     rows = [
         {"when": _short(p, periods), "name": name, "value": count, "order": order}
         for p in periods
-        for order, (name, count) in enumerate(((answered, len(p.facts) - p.refused), (refused, p.refused)))
+        for order, (name, count) in enumerate(
+            ((answered, len(p.facts) - p.refused - p.cautioned), (unusual, p.cautioned), (refused, p.refused))
+        )
     ]
-    _titled(_("Pictures"), _("Answered, and refused by the gate, all versions."))
-    colours = {answered: charts.BLUE, refused: charts.RED}
+    told = _("Unusual for the model: {unusual} of the answers. Refused: {refused} of the pictures. All versions.")
+    newest = _("In the newest period: {unusual} unusual, {refused} refused.")
+    _titled(_("Pictures"), f"{told.format(**_shares(periods))} {newest.format(**_shares(periods[-1:]))}")
+    colours = {answered: charts.BLUE, unusual: charts.ORANGE, refused: charts.RED}
     panels.chart(charts.stacked(_("Pictures"), rows, colours, _("pictures")))
+
+
+def _shares(periods: list[drift.Period]) -> dict[str, str]:
+    """The shares of answers with a caution, and of pictures that were refused, in per cent."""
+    pictures, refused = sum(len(p.facts) for p in periods), sum(p.refused for p in periods)
+    cautioned, answered = sum(p.cautioned for p in periods), pictures - refused
+    return {
+        "unusual": f"{100 * cautioned / answered:.0f} %" if answered else _("none"),
+        "refused": f"{100 * refused / pictures:.0f} %",
+    }
 
 
 def _short(period: drift.Period, periods: list[drift.Period]) -> str:

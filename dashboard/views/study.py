@@ -7,7 +7,7 @@ from html import escape
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from dashboard import gateway, markup, panels, session, viewer, words
+from dashboard import cautions, gateway, markup, panels, session, viewer, words
 from dashboard.i18n import _
 from dashboard.studies import Study
 from dashboard.views import answer, compare, explain
@@ -109,7 +109,7 @@ def _studied(
     finding = _chosen(analysis, key)
     with picture:
         if beside is not None:
-            st.html(f'<p class="ks-beside">{escape(_("This study, {date}").format(date=f"{study.when:%Y-%m-%d}"))}</p>')
+            st.html(cautions.beside(_("This study, {date}").format(date=f"{study.when:%Y-%m-%d}"), analysis))
         panels.picture(study, panels.evidence(finding), key, session.ask_about, link=compare.link(study, beside, 0))
     with found:
         warnings = words.warnings(analysis, card, study.analyses())

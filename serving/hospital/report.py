@@ -128,6 +128,8 @@ def _say(wanted: dict[str, Path], made: Made, console: Console) -> None:
     for name, target in wanted.items():
         console.print(f"{name}: {target}", markup=False, soft_wrap=True)
     console.print(f"Leading: {leading.label}, {leading.verdict.value} ({leading.probability:.3f}).", markup=False)
+    if made.analysis.caution is not None:
+        console.print(f"Caution. {made.analysis.caution.message}", style="bold yellow", markup=False)
     console.print(made.analysis.notice, style="bold")
 
 

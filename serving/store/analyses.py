@@ -43,7 +43,7 @@ class Analyses:
             StoreNotReady: the database is away.
         """
         bare = messages.analysis_to_message(replace(analysis, embedding=None))
-        made_by = analysis.provenance
+        made_by, caution = analysis.provenance, analysis.caution
         return self._insert(
             header,
             request_id,
@@ -55,6 +55,7 @@ class Analyses:
             image_sha256=made_by.image_sha256,
             message=bare.SerializeToString(),
             embedding=None if analysis.embedding is None else analysis.embedding.astype("<f4").tobytes(),
+            caution_ratio=None if caution is None else caution.ratio,
         )
 
     def refuse(

@@ -10,7 +10,7 @@ deliveries  results to be sent to a PACS, and how that ended
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 _CASCADE = "CASCADE"
@@ -98,6 +98,7 @@ class Analysis(Base):
     instance_uid: Mapped[str]
     message: Mapped[bytes] = mapped_column(LargeBinary)
     embedding: Mapped[bytes | None] = mapped_column(LargeBinary)
+    caution_ratio: Mapped[float | None] = mapped_column(Double)  # of the message's caution; none where it carries none
 
 
 class Review(Base):

@@ -57,13 +57,14 @@ def _items(session: Session, rows: list[tables.Study]) -> dict[str, list[StudyIt
     uids = {row.id: row.study_uid for row in rows}
     items: dict[str, list[StudyItem]] = defaultdict(list)
     jobs = (
-        select(tables.Instance.study_id, tables.Instance.instance_uid, tables.Job)
+        select(tables.Instance.study_id, tables.Instance.instance_uid, tables.Job, tables.Analysis.caution_ratio)
         .join(tables.Job, tables.Job.instance_id == tables.Instance.id)
+        .join(tables.Analysis, tables.Analysis.analysis_id == tables.Job.analysis_id, isouter=True)
         .where(tables.Instance.study_id.in_(uids))
         .order_by(tables.Job.id)
     )
-    for study_id, instance_uid, job in session.execute(jobs):
-        items[uids[study_id]].append(_item(instance_uid, job))
+    for study_id, instance_uid, job, caution_ratio in session.execute(jobs):
+        items[uids[study_id]].append(_item(instance_uid, job, caution_ratio))
     request, jobs_own = tables.Analysis.request_id, select(tables.Job.request_id).scalar_subquery()
     query = (
         select(tables.Analysis)
@@ -71,15 +72,16 @@ def _items(session: Session, rows: list[tables.Study]) -> dict[str, list[StudyIt
         .order_by(tables.Analysis.sequence)
     )
     for row in session.scalars(query):
-        items[row.study_uid].append(_item(row.instance_uid, row))
+        items[row.study_uid].append(_item(row.instance_uid, row, row.caution_ratio))
     return items
 
 
-def _item(instance_uid: str, row: tables.Job | tables.Analysis) -> StudyItem:
+def _item(instance_uid: str, row: tables.Job | tables.Analysis, caution_ratio: float | None) -> StudyItem:
     return StudyItem(
         instance_uid=instance_uid,
         model=row.model,
         status=Status(row.status),
         reason=row.reason,
         analysis_id=row.analysis_id,
+        caution_ratio=caution_ratio,
     )

@@ -166,6 +166,15 @@ def test_a_picture_unlike_those_it_learnt_from_gets_a_warning_and_no_number(page
     assert "ks-finding" not in page.html
 
 
+def test_an_unusual_picture_is_answered_with_a_caution_above_its_findings(page, canned):
+    canned.servicer.unusual = True
+    page.ask("phantom-chest").upload(png())
+    assert page.text.index("Unusual for this model") < page.text.index("The model finds effusion")
+    assert "1.31 times as far from the training pictures" in page.text
+    canned.servicer.unusual = False
+    assert "Unusual" not in page.upload(png(seed=1)).text
+
+
 def test_what_is_no_picture_is_told_so(page):
     page.upload(b"%PDF-1.7 hello")
     assert "This file could not be read as a picture" in page.text

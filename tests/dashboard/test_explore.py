@@ -29,11 +29,14 @@ app.around(lambda: (study.page(), explore.page()))
 NOON = datetime(2026, 3, 4, 12, 30, tzinfo=timezone.utc)  # a Wednesday
 
 
-def fact(hours: float, probability: float, *, refused: str = "", said: Decision | None = None) -> drift.Fact:
+def fact(
+    hours: float, probability: float, *, refused: str = "", cautioned: bool = False, said: Decision | None = None
+) -> drift.Fact:
     return drift.Fact(
         created=NOON + timedelta(hours=hours),
         version=1,
         refused=refused,
+        cautioned=cautioned,
         probabilities={} if refused else {"nodule": probability},
         distance=None if refused else probability,
         said={"nodule": said} if said else {},
@@ -70,6 +73,12 @@ def test_answers_are_held_against_the_reference_set_and_refusals_are_counted():
     shifted = drift.input_shift(period, card().model_copy(update={"gate": known}), reference_set())
     # Distances sqrt((x^2 + y^2 + 2) / 4): two of eight, (0, 0) and (1, 0) at 0.71 and 0.87, and (0, 1) lie below 0.95.
     assert shifted.distance == pytest.approx(1 - 3 / 8)
+
+
+def test_answers_with_a_caution_are_counted_apart_from_refusals():
+    every = [fact(0, 0.9), fact(0, 0.9, cautioned=True), fact(0, 0, refused="BLANK")]
+    (period,) = drift.periods(every, timedelta(days=1))
+    assert (len(period.facts), period.cautioned, period.refused) == (3, 1, 1)
 
 
 def test_agreement_counts_the_last_decision_on_each_finding():
@@ -155,6 +164,8 @@ class TestThePage:
             for shade in range(5):
                 made = client.analyze(ct(np.arange(64 * 64).reshape(64, 64) % (150 + shade)), model="breast-ultrasound")
                 client.review(made.provenance.analysis_id, Decision.ACCEPT, user="x", finding="malignant")
+            keeping.servicer.unusual = True
+            client.analyze(ct(np.arange(64 * 64).reshape(64, 64) % 149), model="breast-ultrasound")
             with pytest.raises(errors.ImageRefused):
                 client.analyze(ct(np.zeros((64, 64), np.int64)), model="breast-ultrasound")
         page = open_page(keeping.address, EXPLORE).ask("breast-ultrasound")
@@ -165,7 +176,9 @@ class TestThePage:
         prediction, pictures, agreed = ([(row["name"], row["value"]) for row in rows] for rows in page.charts)
         # Each answer is 0.81; of the reference set one of eight lies above: 1 - 1/8.
         assert prediction == [("answers on malignant", 0.875)]
-        assert pictures == [("answered", 5), ("refused", 1)]
+        assert pictures == [("answered", 5), ("answered with a caution", 1), ("refused", 1)]
+        assert "Unusual for the model: 17 % of the answers. Refused: 14 % of the pictures." in page.text  # 1/6 and 1/7
+        assert "In the newest period: 17 % unusual, 14 % refused." in page.text
         assert agreed == [("accepted", 5), ("corrected", 0), ("rejected", 0)]
 
     def test_without_a_store_nothing_is_told_over_time(self, open_page: OpenPage, canned: CannedGateway):

@@ -135,6 +135,17 @@ def test_the_worklist_has_the_stores_studies_with_refusals_and_reasons(open_page
     assert "Malignant 81 %" not in page.text
 
 
+def test_the_worklist_and_a_stored_answer_say_that_a_picture_is_unusual(open_page, keeping):
+    keeping.servicer.unusual = True
+    with Client(keeping.address) as client:
+        client.analyze(SLICE, model="breast-ultrasound")
+    page = open_page(keeping.address, ALONE.format(page="worklist"))
+    assert "Malignant 81 % Unusual for this model" in page.text
+    assert "Read this answer with care" not in page.text
+    page.app.button(key="open-store-1-0").click()
+    assert "Read this answer with care" in page.run().text
+
+
 def test_a_stored_answer_without_its_picture_is_shown_below_the_list(open_page, keeping):
     with Client(keeping.address) as client:
         client.analyze(SLICE, model="breast-ultrasound")
@@ -181,8 +192,10 @@ def of_patient(patient: str, date: str, shade: int) -> bytes:
     return ct(picture, PatientID=patient, StudyDate=date, StudyInstanceUID=uid, SeriesInstanceUID=f"{uid}.1")
 
 
-def test_a_finding_is_shown_over_a_patients_studies_and_a_prior_beside_the_last(page):
+def test_a_finding_is_shown_over_a_patients_studies_and_a_prior_beside_the_last(page, keeping):
+    keeping.servicer.unusual = True
     page.upload(of_patient("P1", "20250102", 150))
+    keeping.servicer.unusual = False
     page.upload(of_patient("P2", "20250403", 160))
     page.upload(of_patient("P1", "20260506", 170))
     assert "Malignant over time" in page.text
@@ -194,7 +207,9 @@ def test_a_finding_is_shown_over_a_patients_studies_and_a_prior_beside_the_last(
     assert offered.options[0] == "Prior, 2025-01-02"
     offered.select_index(0)
     page.run()
+    assert "Prior, 2025-01-02 Unusual for this model" in page.text
     assert "This study, 2026-05-06" in page.text
+    assert "2026-05-06 Unusual" not in page.text
     ours, other = page.viewers
     assert ours["slices"] != other["slices"]
     assert other["map"]["label"] == ours["map"]["label"] == "malignant"

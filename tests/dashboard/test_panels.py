@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,15 @@ import pytest
 from PIL import Image as Pillow
 
 from dashboard import card as cards
-from dashboard import launch, markup, pictures, samples, theme, troubles, words
-from tests.dashboard.canned import POINT, PROBABILITIES, analysis, card, finding
+from dashboard import cautions, launch, markup, pictures, samples, theme, troubles, words
+from tests.dashboard.canned import CAUTION, POINT, PROBABILITIES, analysis, card, finding
 from zoo import errors
 from zoo.cards import Interval
 from zoo.errors import Reason
 from zoo.imaging.image import Image
 from zoo.measures import Baseline
 from zoo.reference_set import Alike
-from zoo.results import Analysis, Method, Verdict
+from zoo.results import Analysis, Measure, Method, Verdict
 from zoo.tasks import BREAST_ULTRASOUND, PHANTOM_CHEST, PNEUMONIA
 
 
@@ -153,6 +154,36 @@ def test_the_bar_carries_how_many_of_the_nearest_test_pictures_had_it():
     assert f'{said}"' in row.split("title=")[0]  # for screen readers
     assert f'{said}"' in row.split("title=")[1]
     assert text(row) == text(markup.finding(finding("effusion", 0.86), exclusive=False))  # as high as without it
+
+
+def test_the_caution_says_how_unusual_the_picture_is_and_what_that_means():
+    shown = cautions.banner(CAUTION)
+    assert unescape(text(shown)) == (
+        "Unusual for this model usual unusual refused "
+        "Read this answer with care: sensitivity and specificity were measured on usual pictures. "
+        "This picture is 1.31 times as far from the training pictures as the limit, which at most 5 % of pictures like "
+        "them exceed. From 1.80 times on the model refuses a picture. Compared by the model's own features of it."
+    )
+    assert 'role="alert"' in shown
+    assert 'role="img" aria-label="1.31 times the limit; refused from 1.80 times"' in shown
+    assert "grey levels" in text(cautions.banner(replace(CAUTION, measure=Measure.PICTURE)))
+
+
+@pytest.mark.parametrize(("ratio", "left"), [(1.0, 30.0), (1.2, 42.5), (1.8, 80.0), (2.0, 80.0)])
+def test_the_mark_stands_where_the_picture_lies_between_caution_and_refusal(ratio, left):
+    # The middle zone begins at 30 % and is 50 % wide; a ratio of 1.2 is a quarter of the way from 1 to 1.8.
+    shown = cautions.banner(replace(CAUTION, ratio=ratio))
+    assert f'<i style="left:{left}%">' in shown
+    assert f"grid-template-columns: {cautions.USUAL_WIDTH:.0%} {cautions.UNUSUAL_WIDTH:.0%} 20%" in theme.STYLE
+
+
+def test_where_both_limits_are_the_same_the_mark_stands_at_the_refusal():
+    assert '<i style="left:80.0%">' in cautions.banner(replace(CAUTION, ratio=1.0, refusal_ratio=1.0))
+
+
+def test_an_answer_is_marked_where_its_picture_is_unusual_and_only_there():
+    assert cautions.mark(analysis()) == ""
+    assert text(cautions.mark(replace(analysis(), caution=CAUTION))) == "Unusual for this model"
 
 
 def test_a_label_without_an_operating_point_has_neither_tick_nor_zone():

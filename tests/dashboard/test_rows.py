@@ -15,8 +15,8 @@ from dashboard import card as cards
 from dashboard import changes, export, intake, listed, rows, words, worth
 from dashboard.rows import Order, Row
 from dashboard.studies import Study
-from serving.client import Decision, Review
-from tests.dashboard.canned import POINT, analysis, card, finding
+from serving.client import Decision, Review, Status, StoredAnalysis
+from tests.dashboard.canned import CAUTION, POINT, analysis, card, finding
 from tests.dashboard.conftest import png
 from tests.dashboard.pictures import ct
 from zoo import errors
@@ -73,6 +73,29 @@ def test_a_refused_study_stands_in_the_list_with_its_reason():
     (line,) = rows.of_session([study])
     assert (line.status, line.reason) == ("refused", "It is no picture.")
     assert "It is no picture." in listed.line(line)
+
+
+def test_an_unusual_picture_is_marked_in_the_list_and_among_similar_cases():
+    usual, unusual = answer(0.9), replace(answer(0.9), caution=CAUTION)
+    assert "Unusual for this model" in listed.line(row("a", 1, unusual))
+    assert "Unusual" not in listed.line(row("a", 1, usual))
+    found = [(0.9, stored(unusual)), (0.8, stored(usual))]
+    assert listed.similar(found).count("Nodule (90 %). Unusual for this model") == 1
+    assert listed.similar(found).count("Unusual") == 1
+
+
+def stored(said: Analysis) -> StoredAnalysis:
+    made = said.provenance
+    return StoredAnalysis(
+        sequence=1,
+        analysis_id=made.analysis_id,
+        created=NOW,
+        model=made.model,
+        version=made.version,
+        status=Status.DONE,
+        image_sha256=made.image_sha256,
+        analysis=said,
+    )
 
 
 def test_predictive_values_equal_the_ones_worked_out_by_hand():
@@ -137,6 +160,20 @@ def test_the_picture_of_the_report_has_the_evidence_on_it(report):
     shown = np.asarray(Pillow.open(io.BytesIO(report.png())))
     assert shown.shape == (96, 96, 3)
     assert np.ptp(shown.astype(int), axis=2).max() > 40
+
+
+def test_each_export_of_an_unusual_picture_says_so(report):
+    cautioned = replace(report, analysis=replace(report.analysis, caution=CAUTION))
+    (line, *_) = csv.DictReader(io.StringIO(cautioned.csv().decode()))
+    assert (line["caution_ratio"], line["caution"]) == ("1.3100", CAUTION.message)
+    (line, *_) = csv.DictReader(io.StringIO(report.csv().decode()))
+    assert (line["caution_ratio"], line["caution"]) == ("", "")
+    assert CAUTION.message.encode() in cautioned.fhir()
+    assert len(cautioned.pdf()) > len(report.pdf())  # what is on it: tests/serving/hospital/results
+    plain, told = (np.asarray(Pillow.open(io.BytesIO(each.png()))) for each in (report, cautioned))
+    assert (told[0, 0] == 0).all()  # the caption's corner
+    assert not (plain[0, 0] == 0).all()
+    np.testing.assert_array_equal(told[40:], plain[40:])
 
 
 def test_a_dicom_report_needs_a_dicom_image(report):

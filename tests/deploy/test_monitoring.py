@@ -127,16 +127,18 @@ def test_the_labels_asked_for_are_those_that_there_are():
                 labels if len(names(query)) == 1 else set()
             )
             assert wanted <= given[selector.name] | {"job", "instance"}, query
+        known = {label for name in names(query) for label in given.get(name, set())}
+        assert labels <= known | {"job", "instance"}, query  # of a query about two metrics, a label of one of them
 
 
 def of_the_gateways_labels() -> dict[str, set[str]]:
-    """Name -> labels, of a gateway that has answered and refused a call."""
+    """Name -> labels, of a gateway that has told of a refusal and of a caution."""
     import grpc
 
     from serving.metrics import Metrics
 
     metrics = Metrics()
-    metrics.called("Analyze", "m", grpc.StatusCode.INVALID_ARGUMENT, 0.1, "BLANK")
+    metrics.called("Analyze", "m", grpc.StatusCode.INVALID_ARGUMENT, 0.1, "BLANK", "embedding")
     metrics.asked("m", "analyze", grpc.StatusCode.OK, 0.1)
     metrics.show_ready({"m/1": True, "m": True})
     with metrics.in_flight("Analyze"):

@@ -6,6 +6,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from tests.serving.postgresql import Cluster
+from tests.serving.store.answers import CAUTION
+from zoo.results import Caution
 
 if TYPE_CHECKING:
     from tests.serving.held_model_server import HeldModelServer
@@ -82,6 +85,16 @@ def make_png() -> Callable[[int], bytes]:
 @pytest.fixture
 def jpeg(pixels: np.ndarray) -> bytes:
     return picture("JPEG", pixels)
+
+
+@pytest.fixture
+def unusual(monkeypatch: pytest.MonkeyPatch) -> Caution:
+    """Has the gateways of this process answer every image with this caution, whatever their gate thinks of it."""
+    from serving.service import Service
+
+    analyze = Service.analyze
+    monkeypatch.setattr(Service, "analyze", lambda *args, **said: replace(analyze(*args, **said), caution=CAUTION))
+    return CAUTION
 
 
 @pytest.fixture(scope="session")

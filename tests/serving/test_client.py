@@ -5,15 +5,27 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from serving import messages
+from serving import messages, stream_messages
 from serving.client import Client
 from zoo import errors
 from zoo.cards import Interval, OperatingPoint
-from zoo.results import Analysis, Explanation, Finding, ImageFacts, Method, Provenance, Timings, Verdict
+from zoo.results import (
+    Analysis,
+    Caution,
+    Explanation,
+    Finding,
+    ImageFacts,
+    Measure,
+    Method,
+    Provenance,
+    Timings,
+    Verdict,
+)
 
 
 @pytest.mark.parametrize("module", ["serving.client", "serving.predict"])
@@ -48,6 +60,20 @@ def point(**specificity: float | None) -> OperatingPoint:
     )
 
 
+def caution() -> Caution:
+    return Caution(measure=Measure.PICTURE, ratio=1.25, refusal_ratio=1.75, share=0.05, message="Unusual: 1.25 times.")
+
+
+def usual() -> Analysis:
+    """An answer that carries no caution."""
+    return Analysis(
+        findings=(),
+        provenance=provenance(),
+        image=ImageFacts(format="PNG", width=3, height=2),
+        timings=Timings(decode_ms=1.5, preprocess_ms=2.5, model_ms=3.5, total_ms=8),
+    )
+
+
 def test_an_analysis_survives_the_wire():
     evidence = np.arange(6, dtype=np.float32).reshape(2, 3) - 2
     points = {Verdict.ABSENT: point(), Verdict.NOT_SURE: point(value=0.0), Verdict.PRESENT: point(value=1.0, high=1.0)}
@@ -67,6 +93,7 @@ def test_an_analysis_survives_the_wire():
         image=ImageFacts(format="DICOM", width=3, height=2, modality="CR"),
         timings=Timings(decode_ms=1.5, preprocess_ms=2.5, model_ms=3.5, total_ms=8),
         embedding=np.array([0.1, -2], np.float32),
+        caution=caution(),
         notice="Look twice.",
     )
     back = messages.analysis_from_message(messages.analysis_to_message(analysis))
@@ -75,9 +102,33 @@ def test_an_analysis_survives_the_wire():
         assert received.evidence.dtype == np.float32
         for name in ("label", "probability", "logit", "verdict", "operating_point"):
             assert getattr(received, name) == getattr(sent, name)
-    for name in ("provenance", "image", "timings", "notice"):
+    for name in ("provenance", "image", "timings", "caution", "notice"):
         assert getattr(back, name) == getattr(analysis, name)
     np.testing.assert_array_equal(back.embedding, analysis.embedding)
+
+
+def test_an_answer_to_a_usual_image_carries_no_caution():
+    assert messages.analysis_from_message(messages.analysis_to_message(usual())).caution is None
+
+
+@pytest.mark.parametrize("measure", Measure)
+def test_a_study_says_how_many_of_its_images_are_unusual(measure: Measure):
+    unusual = replace(usual(), caution=replace(caution(), measure=measure))
+    images = [
+        stream_messages.answer_to_message(name, said, 0, again=False)
+        for name, said in (("a", usual()), ("b", unusual), ("c", unusual))
+    ]
+    images.append(stream_messages.error_to_message("d", errors.BadImage("No.", errors.Reason.DAMAGED)))
+    back = stream_messages.study_from_message(
+        stream_messages.study_to_message("1.2", messages.pb.ModelRef(name="m", version=3), images, (), "Look twice.")
+    )
+    assert back.unusual == 2
+    assert [image.analysis and image.analysis.caution for image in back.images] == [
+        None,
+        unusual.caution,
+        unusual.caution,
+        None,
+    ]
 
 
 @pytest.mark.parametrize("method", Method)

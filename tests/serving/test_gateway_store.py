@@ -57,6 +57,20 @@ def test_an_answer_is_in_the_store_when_it_arrives(asked: Client, url: str, make
     assert analysis.embedding is None
 
 
+def test_a_caution_comes_back_however_its_answer_is_asked_for(start, url: str, unusual, make_dicom):
+    image = make_dicom(StudyInstanceUID="1.2.3", SOPInstanceUID="1.2.3.4")
+    with Client(start(store=url).address) as client:
+        first = client.analyze(image, model=TINY, request_id="mine")
+        again = client.analyze(image, model=TINY, request_id="mine")
+        assert first.provenance == again.provenance
+        study, stored = client.study("1.2.3")
+        assert [item.caution_ratio for item in study.items] == [unusual.ratio]
+        assert client.studies() == [study]
+        found = [first, again, *(each.analysis for each in (*stored, *client.analyses(), next(client.watch(after=0))))]
+        found.append(client.analysis(first.provenance.analysis_id).analysis)
+    assert [analysis.caution for analysis in found] == [unusual] * 6
+
+
 def test_no_answer_leaves_while_the_store_is_away(start, postgresql: Cluster, png: bytes):
     url = postgresql.database()
     with Client(start(store=url).address) as client:

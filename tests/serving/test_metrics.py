@@ -75,6 +75,30 @@ def test_a_refusal_is_counted_by_its_reason_and_status(watched, make_dicom):
     assert "SECRET" not in page(watched)
 
 
+def test_a_caution_is_counted_by_what_it_comes_from_in_single_calls_streams_and_studies(
+    watched, unusual, png, make_png
+):
+    from serving.client import Client
+
+    images = [("a", png), ("b", make_png(3))]
+    with Client(watched.address) as client:
+        client.analyze(png, model=TINY)
+        assert len(list(client.analyze_stream(images, model=TINY))) == 2
+        client.analyze_study(images, model=TINY)
+    for method, count in (("Analyze", 1), ("AnalyzeStream", 2), ("AnalyzeStudy", 2)):
+        call = {"method": method, "model": TINY}
+        assert value(watched, "kerascope_cautions_total", **call, measure=unusual.measure.value) == count
+        assert value(watched, "kerascope_requests_total", **call, status="OK") == count
+
+
+def test_without_a_caution_none_is_counted(watched, png):
+    from serving.client import Client
+
+    with Client(watched.address) as client:
+        client.analyze(png, model=TINY)
+    assert "kerascope_cautions_total{" not in page(watched)
+
+
 def test_a_caller_cannot_write_into_the_metrics(watched, png):
     from serving.client import Client
 

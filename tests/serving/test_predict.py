@@ -64,6 +64,19 @@ def test_the_table_says_what_each_finding_is_worth_and_is_not_for(gateway, clien
 
 
 @pytest.mark.slow
+def test_the_caution_stands_above_the_table_and_in_the_json(gateway, file, unusual):
+    text = " ".join(printed(file, gateway).split())
+    assert text.index(f"Caution. {unusual.message}") < text.index("finding")
+    assert json.loads(printed(file, gateway, json=True))["caution"] == {
+        "measure": "embedding",
+        "ratio": 1.31,
+        "refusal_ratio": 1.8,
+        "share": 0.05,
+        "message": unusual.message,
+    }
+
+
+@pytest.mark.slow
 def test_the_overlay_is_the_leading_finding_over_its_picture_and_is_put_into_words(gateway, client, file, tmp_path):
     text = " ".join(printed(file, gateway, width=200, overlay=tmp_path / "out.png").split())
     leading = client.analyze(file.read_bytes(), model="tiny-chest").leading

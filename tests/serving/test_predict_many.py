@@ -105,6 +105,15 @@ def test_every_file_has_its_line_and_the_notice_is_said(gateway: Gateway, client
 
 
 @pytest.mark.slow
+def test_a_line_says_that_its_image_is_unusual_and_the_last_one_how_many_are(gateway: Gateway, folder: Path, unusual):
+    text = printed([folder], gateway)
+    assert text.count("(unusual for this model: 1.31 times the limit)") == 3
+    assert "3 answered (3 with a caution: unusual for the model), 1 turned away." in text
+    lines = [json.loads(line) for line in printed([folder / "0.png"], gateway, json=True).splitlines()]
+    assert lines[0]["analysis"]["caution"]["ratio"] == unusual.ratio
+
+
+@pytest.mark.slow
 def test_json_is_one_object_a_line(gateway: Gateway, folder: Path):
     lines = [json.loads(line) for line in printed([folder], gateway, json=True).splitlines()]
     by_name = {Path(line["file"]).name: line for line in lines}

@@ -135,6 +135,14 @@ def test_a_study_is_answered_image_by_image_and_as_a_whole_and_is_one_in_the_sto
 
 
 @pytest.mark.slow
+def test_a_study_says_how_many_of_its_images_are_unusual(asked: Client, unusual, make_dicom):
+    images = {"a": make_dicom(), "b": make_dicom(SOPInstanceUID="1.2.3.9"), "ct": make_dicom(Modality="CT")}
+    answer = asked.analyze_study(images.items(), model=TINY, study_uid="")
+    assert answer.unusual == 2
+    assert [image.analysis.caution for image in answer.images[:2]] == [unusual] * 2
+
+
+@pytest.mark.slow
 def test_pictures_without_a_study_are_kept_as_one(asked: Client, make_png):
     answer = asked.analyze_study([(str(seed), make_png(seed)) for seed in range(3)], model=TINY)
     assert len(asked.study(answer.study_uid)[1]) == 3

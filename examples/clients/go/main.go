@@ -131,8 +131,12 @@ func send(stream pb.Inference_AnalyzeStreamClient, model string, files []string)
 	return stream.CloseSend()
 }
 
-// show prints each finding with its calibrated probability and what that means at the model's operating point.
+// show prints the caution, where there is one, and each finding with its calibrated probability and what that means at
+// the model's operating point.
 func show(file string, analysis *pb.AnalyzeResponse) {
+	if analysis.Caution != nil {
+		fmt.Printf("%s: %s\n", file, analysis.Caution.Message)
+	}
 	for _, finding := range analysis.Findings {
 		verdict := strings.ToLower(strings.TrimPrefix(finding.Verdict.String(), "VERDICT_"))
 		fmt.Printf("%s: %s %.3f %s\n", file, finding.Label, finding.Probability, strings.ReplaceAll(verdict, "_", " "))

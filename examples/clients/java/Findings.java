@@ -181,8 +181,14 @@ public final class Findings {
     }
   }
 
-  /** Prints each finding with its calibrated probability and what that means at the model's operating point. */
+  /**
+   * Prints the caution, where there is one, and each finding with its calibrated probability and what that means at the
+   * model's operating point.
+   */
   private static void show(String file, AnalyzeResponse analysis) {
+    if (analysis.hasCaution()) {
+      System.out.printf("%s: %s%n", file, analysis.getCaution().getMessage());
+    }
     for (Finding finding : analysis.getFindingsList()) {
       String verdict = finding.getVerdict().name().substring("VERDICT_".length()).toLowerCase(Locale.ROOT);
       System.out.printf(

@@ -18,7 +18,11 @@ from zoo.results import Analysis
 
 
 def show(file: str, analysis: Analysis) -> None:
-    """Prints each finding with its calibrated probability and what that means at the model's operating point."""
+    """Prints the caution, where there is one, and each finding with its calibrated probability and what that means at
+    the model's operating point.
+    """
+    if analysis.caution is not None:
+        print(f"{file}: {analysis.caution.message}")
     for finding in analysis.findings:
         print(f"{file}: {finding.label} {finding.probability:.3f} {finding.verdict.value}")
 

@@ -15,7 +15,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle, getSampleStyleSheet
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Table
+from reportlab.platypus import Flowable, Image, KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table
 
 from serving.hospital.results.identity import Made
 from serving.hospital.results.instance import blank, reference
@@ -25,7 +25,7 @@ from serving.predict import drawn
 from zoo.cards import Interval, ModelCard
 from zoo.imaging.image import Image as Picture
 from zoo.imaging.image import Pixels
-from zoo.results import Finding, Verdict
+from zoo.results import Analysis, Caution, Finding, Verdict
 
 SERIES_NUMBER = 9004
 TITLE = "Image analysis by a computer"
@@ -48,10 +48,16 @@ _GRID = [
     ("TOPPADDING", (0, 0), (-1, -1), 2),
     ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
 ]
+_BOX = [
+    ("BACKGROUND", (0, 0), (-1, -1), colors.HexColor("#fff0d6")),
+    ("BOX", (0, 0), (-1, -1), 1.2, colors.HexColor("#b35c00")),
+    ("TOPPADDING", (0, 0), (-1, -1), 5),
+    ("BOTTOMPADDING", (0, 0), (-1, -1), 6),
+]
 
 
 def pdf(made: Made, card: ModelCard, image: Picture, source: Source | None = None) -> bytes:
-    """The analysis on a page or two of A4, its notice on each.
+    """The analysis on a page or two of A4, on each its notice, and its caution where it carries one.
 
     Args:
         made: the analysis.
@@ -69,7 +75,7 @@ def pdf(made: Made, card: ModelCard, image: Picture, source: Source | None = Non
         pagesize=A4,
         title=TITLE,
         author="Kerascope",
-        subject=made.analysis.notice,
+        subject=made.remarks,
         leftMargin=18 * mm,
         rightMargin=18 * mm,
         topMargin=22 * mm,
@@ -77,7 +83,7 @@ def pdf(made: Made, card: ModelCard, image: Picture, source: Source | None = Non
     )
 
     def frame(canvas: Canvas, _: object) -> None:
-        _frame(canvas, made.analysis.notice)
+        _frame(canvas, made.analysis)
 
     document.build(_story(made, card, image, source), onFirstPage=frame, onLaterPages=frame)
     return buffer.getvalue()
@@ -115,16 +121,17 @@ def encapsulated(source: Source, made: Made, document: bytes) -> Dataset:
     return held
 
 
-def _frame(canvas: Canvas, notice: str) -> None:
+def _frame(canvas: Canvas, analysis: Analysis) -> None:
     """The notice above, the page below."""
     canvas.saveState()
     canvas.setFillColor(colors.HexColor("#ffe066"))
     canvas.rect(18 * mm, A4[1] - 16 * mm, _WIDTH, 7 * mm, stroke=0, fill=1)
     canvas.setFillColor(colors.black)
     canvas.setFont("Helvetica-Bold", 9.5)
-    canvas.drawCentredString(A4[0] / 2, A4[1] - 13.7 * mm, _printable(notice))
+    canvas.drawCentredString(A4[0] / 2, A4[1] - 13.7 * mm, _printable(analysis.notice))
     canvas.setFont("Helvetica", 7.5)
-    canvas.drawString(18 * mm, 10 * mm, "Made by a program; no person has verified it.")
+    caution = " Caution: the picture is unusual for the model." if analysis.caution else ""
+    canvas.drawString(18 * mm, 10 * mm, f"Made by a program; no person has verified it.{caution}")
     canvas.drawRightString(A4[0] - 18 * mm, 10 * mm, f"Page {canvas.getPageNumber()}")
     canvas.restoreState()
 
@@ -133,6 +140,7 @@ def _story(made: Made, card: ModelCard, image: Picture, source: Source | None) -
     return [
         Paragraph(TITLE, _STYLES["Title"]),
         _facts(made, image, source),
+        *_caution(made.analysis.caution),
         _line(f"<b>Question.</b> {_safe(card.question)}", _TEXT),
         _line("Findings", _HEADING),
         _findings(made.analysis.findings),
@@ -166,6 +174,14 @@ def _facts(made: Made, image: Picture, source: Source | None) -> Table:
     ]
     cells = [(_line(f"<b>{name}</b>", _TEXT), _line(_safe(value), _TEXT)) for name, value in rows]
     return Table(cells, colWidths=(24 * mm, _WIDTH - 24 * mm), style=[("TOPPADDING", (0, 0), (-1, -1), 1)])
+
+
+def _caution(caution: Caution | None) -> list[Flowable]:
+    """A box that nobody overlooks; nothing where the answer carries no caution."""
+    if caution is None:
+        return []
+    text = [_line("<b>Caution: this picture is unusual for the model</b>", _TEXT), _line(_safe(caution.message), _TEXT)]
+    return [Spacer(1, 2 * mm), Table([[text]], colWidths=(_WIDTH,), style=_BOX), Spacer(1, 2 * mm)]
 
 
 def _findings(findings: tuple[Finding, ...]) -> Table:

@@ -14,7 +14,7 @@ from serving.hospital.results import codes
 from serving.hospital.results.identity import DEVICE, MANUFACTURER, Made
 from serving.hospital.results.source import Source
 from zoo.cards import Interval, ModelCard
-from zoo.results import Finding
+from zoo.results import Caution, Finding
 
 # The URI of each coding scheme (https://terminology.hl7.org, PS3.16 table 8-1).
 SYSTEMS = {
@@ -71,6 +71,7 @@ def _observation(made: Made, card: ModelCard, finding: Finding, source: Source |
         components.append(_component(codes.THRESHOLD, point.threshold))
         components += _measured(codes.SENSITIVITY, point.sensitivity)
         components += _measured(codes.SPECIFICITY, point.specificity)
+    components += _unusual(made.analysis.caution)
     return Observation(
         id=str(made.uuid(f"observation/{finding.label}")),
         status="preliminary",
@@ -80,7 +81,7 @@ def _observation(made: Made, card: ModelCard, finding: Finding, source: Source |
         component=components,
         effectiveDateTime=_instant(made),
         device={"reference": made.uuid("device").urn},
-        note=[{"text": made.analysis.notice}],
+        note=[{"text": made.remarks}],
         **_about(source),
     )
 
@@ -94,7 +95,7 @@ def _report(made: Made, observations: list[Observation], source: Source | None) 
         effectiveDateTime=_instant(made),
         issued=_instant(made),
         result=[{"reference": f"urn:uuid:{observation.id}"} for observation in observations],
-        conclusion=f"{made.analysis.notice} Leading: {leading.label}, {leading.verdict.value}, probability "
+        conclusion=f"{made.remarks} Leading: {leading.label}, {leading.verdict.value}, probability "
         f"{leading.probability:.3f}. Made by a program; not verified by a person.",
         **_about(source),
         **_study(source),
@@ -124,6 +125,17 @@ def _study(source: Source | None) -> Json:
 
 def _component(name: Code, value: float) -> Json:
     return {"code": _concept(name), "valueQuantity": {"value": round(value, 6), "system": SYSTEMS["UCUM"], "code": "1"}}
+
+
+def _unusual(caution: Caution | None) -> list[Json]:
+    """That the image is unusual for the model, how unusual, and from where on images are refused."""
+    if caution is None:
+        return []
+    return [
+        {"code": _concept(codes.LIKENESS), "valueCodeableConcept": _concept(codes.UNUSUAL)},
+        _component(codes.UNUSUAL_RATIO, caution.ratio),
+        _component(codes.REFUSAL_RATIO, caution.refusal_ratio),
+    ]
 
 
 def _measured(name: Code, interval: Interval) -> list[Json]:

@@ -45,6 +45,12 @@ class Made:
         return f"2.25.{self.uuid(role).int}"
 
     @property
+    def remarks(self) -> str:
+        """What must stand wherever the result stands: the notice, and the caution where the answer carries one."""
+        caution = self.analysis.caution
+        return self.analysis.notice if caution is None else f"{self.analysis.notice} {caution.message}"
+
+    @property
     def software(self) -> list[str]:
         """The gateway's version and the model's (PS3.3 C.7.5.1, Software Versions)."""
         made_by = self.analysis.provenance
@@ -77,7 +83,7 @@ class Made:
             software_versions=[f"version {made_by.version}", f"weights {made_by.weights_sha256[:16]}"],
             device_serial_number=made_by.weights_sha256[:64] or None,
             contribution_datetime=self.at,
-            contribution_description=f"Classification by {made_by.backbone}. {self.analysis.notice}"[:1024],
+            contribution_description=f"Classification by {made_by.backbone}. {self.remarks}"[:1024],
         )
 
     def settle(self, dataset: Dataset, source: Source) -> Dataset:

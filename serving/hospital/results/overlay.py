@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-from PIL import Image as Pillow
-from PIL import ImageDraw, ImageFont
 from pydicom import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
@@ -12,7 +9,7 @@ from serving.hospital.results.identity import Made
 from serving.hospital.results.instance import blank, reference
 from serving.hospital.results.source import Source
 from zoo.imaging.image import Image, Pixels
-from zoo.imaging.overlay import heatmap
+from zoo.imaging.overlay import captioned, heatmap
 from zoo.imaging.overlay import overlay as lay_over
 from zoo.results import Finding
 
@@ -41,26 +38,14 @@ def picture(image: Image, made: Made, finding: Finding) -> Pixels:
     """
     heat, strength = heatmap(finding.evidence)
     made_by = made.analysis.provenance
+    caution = made.analysis.caution
     lines = [
         "RESEARCH USE ONLY",
+        *([f"CAUTION: unusual for this model ({caution.ratio:.2f} times the limit)"] if caution else []),
         f"{made_by.model} {made_by.version}: {finding.label} {finding.verdict.value} ({finding.probability:.2f})",
         f"heat: where evidence lies, no outline; peak {strength:.2f} logits",
     ]
-    return _captioned(lay_over(image.pixels, heat), lines)
-
-
-def _captioned(pixels: Pixels, lines: list[str]) -> Pixels:
-    """Yellow on black in the upper left corner, 2.2 % of the picture's width high and never wider than it."""
-    drawing = Pillow.fromarray(pixels)
-    pen = ImageDraw.Draw(drawing)
-    size = max(6.0, 0.022 * drawing.width)
-    longest = max(ImageFont.load_default(size).getlength(line) for line in lines)
-    font = ImageFont.load_default(max(5.0, size * min(1.0, 0.96 * drawing.width / longest)))
-    text = "\n".join(lines)
-    box = pen.multiline_textbbox((0.01 * drawing.width, 0.01 * drawing.width), text, font=font)
-    pen.rectangle((0, 0, box[2] + box[0], box[3] + box[0]), fill=(0, 0, 0))
-    pen.multiline_text((0.01 * drawing.width, 0.01 * drawing.width), text, font=font, fill=(255, 224, 102))
-    return np.asarray(drawing)
+    return captioned(lay_over(image.pixels, heat), lines)
 
 
 def secondary_capture(source: Source, made: Made, finding: Finding, image: Image, number: int) -> Dataset:
@@ -89,8 +74,8 @@ def secondary_capture(source: Source, made: Made, finding: Finding, image: Image
     _show(capture, picture(image, made, finding))
     capture.ConversionType = "WSD"  # made by a workstation (PS3.3 C.8.6.1)
     capture.ImageType = ["DERIVED", "SECONDARY"]
-    capture.DerivationDescription = f"Class activation of {finding.label} over the image. {made.analysis.notice}"[:1024]
-    capture.ImageComments = made.analysis.notice
+    capture.DerivationDescription = f"Class activation of {finding.label} over the image. {made.remarks}"[:1024]
+    capture.ImageComments = made.remarks
     capture.SourceImageSequence = [reference(source, purpose=True)]
     for keyword in (*_INHERITED, *(_GEOMETRY if source.has_geometry else ())):
         if keyword in source.dataset:

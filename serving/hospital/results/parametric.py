@@ -56,7 +56,7 @@ def parametric_map(source: Source, made: Made, finding: Finding, number: int) ->
         plane_orientation=hd.PlaneOrientationSequence("PATIENT", list(source.dataset.ImageOrientationPatient)),
         plane_positions=[hd.PlanePositionSequence("PATIENT", position)],
         content_label="EVIDENCE",
-        content_description=f"Evidence for {finding.label}"[:64],
+        content_description=_described(made, finding),
         derivation=dicom.DCM.ClassActivation,
         coding_schemes=[SCHEME],
         **made.series("map", SERIES_NUMBER),
@@ -75,6 +75,12 @@ def _grid(inherited: Dataset, shape: tuple[int, ...]) -> tuple[hd.PixelMeasuresS
     first = first + direction[:3] * (cell_across - across) / 2 + direction[3:] * (cell_down - down) / 2
     thickness = float(inherited.get("SliceThickness") or 1.0)
     return hd.PixelMeasuresSequence((cell_down, cell_across), slice_thickness=thickness), first.tolist()
+
+
+def _described(made: Made, finding: Finding) -> str:
+    """Content Description (0070,0081), which viewers show: at most 64 characters, the caution first."""
+    caution = "CAUTION: unusual for the model. " if made.analysis.caution else ""
+    return f"{caution}Evidence for {finding.label}"[:64]
 
 
 def _meaning(finding: Finding) -> pm.RealWorldValueMapping:

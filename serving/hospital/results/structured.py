@@ -11,7 +11,7 @@ from serving.hospital.results import codes
 from serving.hospital.results.identity import DEVICE, MANUFACTURER, Made
 from serving.hospital.results.source import Source
 from zoo.cards import Interval, ModelCard
-from zoo.results import Finding
+from zoo.results import Caution, Finding
 
 SERIES_NUMBER = 9001
 
@@ -22,8 +22,8 @@ def structured_report(source: Source, made: Made, card: ModelCard) -> Dataset:
     Each label is a group: tracking identifier and UID, the finding's code, present, absent or undetermined
     (PS3.16 CID 240), its probability, the operating point with sensitivity and specificity and their 95 % intervals
     as measurement uncertainty, the algorithm (TID 4019) and the image. Preliminary and UNVERIFIED (PS3.3 C.17.2):
-    nobody has read it. There is no Image Library (TID 1600, optional): what it repeats is in the image, which
-    each group names.
+    nobody has read it. A caution is in each group, coded and in words, as a reader may show one group alone. There is
+    no Image Library (TID 1600, optional): what it repeats is in the image, which each group names.
 
     Args:
         source: the image.
@@ -71,19 +71,26 @@ def _observer(made: Made) -> sr.ObservationContext:
 
 
 def _group(source: Source, made: Made, card: ModelCard, finding: Finding) -> sr.MeasurementsAndQualitativeEvaluations:
-    """One label (TID 1501)."""
+    """One label (TID 1501), with the caution where the answer carries one."""
+    evaluations = [sr.QualitativeEvaluation(codes.PRESENCE, codes.VERDICTS[finding.verdict])]
+    caution = made.analysis.caution
+    if caution is not None:
+        evaluations.append(sr.QualitativeEvaluation(codes.LIKENESS, codes.UNUSUAL))
     image = sr.SourceImageForMeasurementGroup(source.dataset.SOPClassUID, source.dataset.SOPInstanceUID)
-    return sr.MeasurementsAndQualitativeEvaluations(
+    group = sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(
             uid=made.uid(f"tracking/{finding.label}"),
             identifier=f"{finding.label}: {finding.verdict.value}"[:64],
         ),
         finding_type=codes.finding(card, finding.label),
         algorithm_id=_algorithm(made, finding),
-        measurements=_measurements(finding),
-        qualitative_evaluations=[sr.QualitativeEvaluation(codes.PRESENCE, codes.VERDICTS[finding.verdict])],
+        measurements=[*_measurements(finding), *_unusual(caution)],
+        qualitative_evaluations=evaluations,
         source_images=[image],
     )
+    if caution is not None:  # highdicom has no argument for words, which TID 1501 allows
+        group[0].ContentSequence.append(sr.TextContentItem(codes.COMMENT, caution.message, "CONTAINS"))
+    return group
 
 
 def _algorithm(made: Made, finding: Finding) -> sr.AlgorithmIdentification:
@@ -114,6 +121,14 @@ def _measurements(finding: Finding) -> list[sr.Measurement]:
         found += _interval(codes.SENSITIVITY, point.sensitivity)
         found += _interval(codes.SPECIFICITY, point.specificity)
     return found
+
+
+def _unusual(caution: Caution | None) -> list[sr.Measurement]:
+    """How unusual the image is, and from where on images are refused; both in units of the caution's limit."""
+    if caution is None:
+        return []
+    numbers = ((codes.UNUSUAL_RATIO, caution.ratio), (codes.REFUSAL_RATIO, caution.refusal_ratio))
+    return [sr.Measurement(name=name, value=_number(value), unit=codes.UNITLESS) for name, value in numbers]
 
 
 def _interval(name: Code, interval: Interval) -> list[sr.Measurement]:

@@ -7,7 +7,11 @@ import uuid
 import numpy as np
 
 from serving.hospital.header import Header
-from zoo.results import Analysis, Finding, ImageFacts, Provenance, Timings, Verdict
+from zoo.results import Analysis, Caution, Finding, ImageFacts, Measure, Provenance, Timings, Verdict
+
+CAUTION = Caution(
+    measure=Measure.EMBEDDING, ratio=1.31, refusal_ratio=1.8, share=0.05, message="Unusual for this model: 1.31 times."
+)
 
 
 def header(number: int = 1, study: int = 1) -> Header:
@@ -16,7 +20,7 @@ def header(number: int = 1, study: int = 1) -> Header:
     )
 
 
-def analysis(seed: int = 0, *, model: str = "chest", version: int = 1) -> Analysis:
+def analysis(seed: int = 0, *, model: str = "chest", version: int = 1, caution: Caution | None = None) -> Analysis:
     """An answer with two findings and an embedding, made up but for its shape."""
     random = np.random.default_rng(seed)
     findings = tuple(
@@ -44,4 +48,5 @@ def analysis(seed: int = 0, *, model: str = "chest", version: int = 1) -> Analys
         image=ImageFacts(format="PNG", width=3, height=2),
         timings=Timings(decode_ms=1, preprocess_ms=1, model_ms=1, total_ms=3),
         embedding=random.normal(size=4).astype(np.float32),
+        caution=caution,
     )

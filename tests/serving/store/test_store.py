@@ -21,8 +21,9 @@ from serving.store.analyses import cosine
 from serving.store.database import Database, alembic_config
 from serving.store.store import Store
 from serving.store.tables import Base
+from serving.stored_messages import study_from_message, study_to_message
 from tests.serving.postgresql import Cluster
-from tests.serving.store.answers import analysis, header
+from tests.serving.store.answers import CAUTION, analysis, header
 from zoo import errors
 from zoo.errors import Reason
 from zoo.results import Verdict
@@ -39,6 +40,25 @@ def test_an_answer_is_found_again_as_it_was(store: Store):
     assert found.analysis is not None
     assert found.analysis.provenance == said.provenance
     np.testing.assert_array_equal(found.analysis.findings[1].evidence, said.findings[1].evidence)
+
+
+def test_an_answer_is_found_with_its_caution_however_it_is_asked_for(store: Store):
+    kept = store.analyses.save(
+        analysis(caution=CAUTION), header(), request_id="mine/1", stream_id="mine"
+    )  # what a watcher, a page, a study, a stream and a repeated question are given
+    found = [
+        kept,
+        store.analyses.get(kept.analysis_id),
+        store.analyses.of_request("mine/1"),
+        store.analyses.save(analysis(1), header(), request_id="mine/1"),
+        *store.analyses.since(0),
+        *store.analyses.page(),
+        *store.analyses.of_study("1.2.1"),
+        *(answer for _, answer in store.analyses.of_stream("mine")),
+    ]
+    assert len(found) == 8
+    assert all(answer.analysis.caution == CAUTION for answer in found)
+    assert store.analyses.save(analysis(2), header(2)).analysis.caution is None
 
 
 def test_a_refusal_is_kept_with_its_reason_and_without_a_number(store: Store):
@@ -169,6 +189,18 @@ def test_a_received_file_leads_to_one_line_of_the_worklist_when_it_is_answered(s
     assert (item.status, item.analysis_id) == (Status.DONE, kept.analysis_id)
 
 
+def test_the_worklist_tells_which_images_are_unusual(store: Store):
+    store.queue.receive(header(1), "0" * 64, sender="CR1", models=["chest"])
+    job = store.queue.take()
+    kept = store.analyses.save(analysis(caution=CAUTION), header(1), request_id=job.request_id)
+    store.queue.done(job, kept.analysis_id)  # received by the node; the next two were asked directly
+    store.analyses.save(analysis(1, caution=CAUTION), header(2))
+    store.analyses.save(analysis(2), header(3))
+    study = store.worklist.study("1.2.1")
+    assert [item.caution_ratio for item in study.items] == [1.31, 1.31, None]
+    assert study_from_message(study_to_message(study)) == study
+
+
 def test_the_migrations_lead_to_the_tables(url: str):
     database = Database(url)
     database.upgrade()
@@ -180,17 +212,19 @@ def test_what_an_older_version_kept_is_there_after_the_upgrade(url: str, tmp_pat
     database = Database(url)
     with database.engine.begin() as connection:
         command.upgrade(alembic_config(connection), "0001")
+        connection.execute(text("INSERT INTO studies (study_uid, received_ms) VALUES ('1.2.1', 1)"))
         connection.execute(
             text(
                 "INSERT INTO analyses (analysis_id, created_ms, model, version, status, error, reason, detail, "
                 "image_sha256, study_uid, instance_uid, message) "
-                "VALUES ('old', 1, 'chest', 1, 'refused', 'ImageRefused', 'BLANK', 'blank', '00', '', '', :none)"
+                "VALUES ('old', 1, 'chest', 1, 'refused', 'ImageRefused', 'BLANK', 'blank', '00', '1.2.1', '', :none)"
             ),
             {"none": b""},
         )
     store = Store(url, spool=tmp_path / "spool")
     assert store.analyses.get("old").reason == "BLANK"
     assert store.analyses.of_stream("") == []
+    assert [item.caution_ratio for item in store.worklist.study("1.2.1").items] == [None]
 
 
 def test_two_processes_may_upgrade_at_once(open_store: OpenStore):

@@ -10,7 +10,7 @@ import pytest
 from pydicom.uid import CTImageStorage
 
 from zoo.cards import InputSpec, Interval, Label, ModelCard, OperatingPoint, Training, TrainingData
-from zoo.results import Analysis, Finding, ImageFacts, Provenance, Timings, Verdict
+from zoo.results import Analysis, Caution, Finding, ImageFacts, Measure, Provenance, Timings, Verdict
 
 STUDY, SERIES = "1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.2"
 
@@ -54,6 +54,14 @@ def analysis() -> Analysis:
         image=ImageFacts(format="DICOM", width=80, height=96, modality="CR"),
         timings=Timings(decode_ms=1, preprocess_ms=1, model_ms=1, total_ms=3),
     )
+
+
+@pytest.fixture
+def unusual(analysis: Analysis) -> Analysis:
+    """The same answer, of an image that is unusual for the model."""
+    said = "Unusual for this model: 1.31 times the usual distance. Read its answer with care."
+    caution = Caution(measure=Measure.EMBEDDING, ratio=1.31, refusal_ratio=1.8, share=0.05, message=said)
+    return replace(analysis, caution=caution)
 
 
 @pytest.fixture

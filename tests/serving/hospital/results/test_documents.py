@@ -38,6 +38,18 @@ def test_the_pdf_says_all_that_a_reader_must_know(cr, analysis, card, tmp_path):
 
 
 @needs("pdftotext")
+def test_the_pdf_says_on_each_page_that_the_picture_is_unusual(cr, analysis, unusual, card, tmp_path):
+    made = document.pdf(Made(unusual, AT), card, read(cr), source.read(cr))
+    text = text_of(made, tmp_path)
+    assert "Caution: this picture is unusual for the model" in text
+    assert unusual.caution.message in text
+    assert text.index(unusual.caution.message) < text.index("Findings")
+    assert text.count("Caution: the picture is unusual for the model.") == text.count("no person has verified it")
+    usual = text_of(document.pdf(Made(analysis, AT), card, read(cr), source.read(cr)), tmp_path)
+    assert "unusual" not in usual
+
+
+@needs("pdftotext")
 def test_the_pdf_of_a_png_names_no_patient(png, analysis, card, tmp_path):
     text = text_of(document.pdf(Made(analysis, AT), card, read(png)), tmp_path)
     assert "Patient" not in text
@@ -75,6 +87,18 @@ def test_the_fhir_bundle_is_valid_preliminary_and_whole(cr, analysis, card):
     }
     assert effusion["valueCodeableConcept"]["coding"][0]["code"] == "52101004"
     assert [part["valueQuantity"]["value"] for part in effusion["component"]] == [0.93, 0.4, 0.91, 0.88]
+
+
+def test_the_fhir_bundle_says_in_each_observation_and_the_conclusion_that_the_image_is_unusual(cr, unusual, card):
+    text = fhir.bundle(Made(unusual, AT), card, source.read(cr)).model_dump_json()
+    report, *observations, _ = (entry.resource for entry in Bundle.model_validate_json(text).entry)
+    assert unusual.caution.message in report.conclusion
+    for each in observations:
+        likeness, ratio, refusal = each.component[-3:]
+        assert likeness.valueCodeableConcept.coding[0].code == "unusual"
+        assert [float(part.valueQuantity.value) for part in (ratio, refusal)] == [1.31, 1.8]
+        assert unusual.caution.message in each.note[0].text
+        assert "Research use only" in each.note[0].text
 
 
 def test_the_fhir_bundle_names_the_patient_by_identifier_alone(cr, analysis, card):

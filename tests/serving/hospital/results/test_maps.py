@@ -69,6 +69,26 @@ def test_the_overlay_refers_to_its_source_and_lies_on_it(ct, analysis):
     assert "Research use only" in shown.ImageComments
 
 
+@needs("dciodvfy")
+@pytest.mark.parametrize("make", [capture, evidence_map])
+def test_maps_of_an_unusual_image_say_so_where_viewers_look(make, ct, unusual, tmp_path: Path):
+    made = make(ct, unusual)
+    assert "unusual for th" in (made.get("ImageComments") or made.ContentDescription).lower()
+    assert unusual.caution.message in made.ContributingEquipmentSequence[0].ContributionDescription
+    assert "Error" not in said_of(made, "dciodvfy", tmp_path)
+
+
+def test_the_caution_is_burnt_into_the_overlay_below_the_notice(cr, analysis, unusual):
+    image = read(cr)
+    bright = replace(image, pixels=np.full((600, 500), 200, np.uint8))
+    plain, cautioned = (
+        secondary_capture(source.read(cr), Made(said, AT), said.findings[0], bright, 1).pixel_array
+        for said in (analysis, unusual)
+    )
+    black = [int((shown == 0).all(axis=-1)[:, 2].sum()) for shown in (plain, cautioned)]
+    assert black[1] - black[0] == pytest.approx(black[0] / 3, abs=3)  # four lines in place of three
+
+
 def test_a_picture_with_a_name_burnt_in_has_an_overlay_that_says_so(make_dicom, analysis):
     data = make_dicom(StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.4", BurnedInAnnotation="YES")
     assert capture(data, analysis).BurnedInAnnotation == "YES"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,17 @@ def ask(gateway, tmp_path):
         return buffer.getvalue()
 
     return ask
+
+
+def test_the_caution_is_said_after_what_was_written(ask, png, unusual, monkeypatch):
+    from serving.client import Client
+
+    analyze = Client.analyze
+    monkeypatch.setattr(
+        Client, "analyze", lambda *args, **said: replace(analyze(*args, **said), caution=unusual.caution)
+    )
+    said = " ".join(ask(png, pdf="report.pdf").split())
+    assert f"Caution. {unusual.caution.message} Research use only" in said
 
 
 def test_every_form_of_an_answer_is_written(ask, ct_of_a_radiographs_model, tmp_path: Path):

@@ -105,6 +105,33 @@ def test_each_label_names_its_image_its_algorithm_and_a_thing_to_track(sr, cr, a
     assert len(tracked) == len(found)
 
 
+def test_each_label_says_that_its_image_is_unusual_in_code_numbers_and_words(cr, unusual, card):
+    report = read_back(structured_report(source.read(cr), Made(unusual, AT), card))
+    found = [dict(items(group)) for group in groups(report)]
+    assert len(found) == 4
+    for group in found:
+        assert code(group["Image compared with the model's training images"]) == ("99KERASCOPE", "unusual")
+        assert number(group["Distance from the training images / limit of the caution"]) == pytest.approx(1.31)
+        assert number(group["Limit of refusal / limit of the caution"]) == pytest.approx(1.8)
+        assert group["Comment"].TextValue == unusual.caution.message
+    assert unusual.caution.message in report.ContributingEquipmentSequence[0].ContributionDescription
+
+
+def test_the_report_of_a_usual_image_says_nothing_of_the_kind(sr):
+    said = str(read_back(sr)).lower()
+    assert "unusual" not in said
+    assert "refusal" not in said
+
+
+@needs("dciodvfy")
+@needs("dsrdump")
+def test_other_programs_read_a_report_with_a_caution_and_find_no_error(cr, unusual, card, tmp_path: Path):
+    made = structured_report(source.read(cr), Made(unusual, AT), card)
+    assert "Error" not in said_of(made, "dciodvfy", tmp_path)
+    said = said_of(made, "dsrdump", tmp_path)
+    assert said.count('"Unusual for this model"') == said.count('"Comment")="Unusual for this model') == 4
+
+
 def test_the_model_is_contributing_equipment(sr):
     made_by = read_back(sr).ContributingEquipmentSequence[0]
     assert made_by.PurposeOfReferenceCodeSequence[0].CodeValue == "109102"  # processing equipment

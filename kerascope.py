@@ -105,14 +105,14 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 def _called(words: list[str]) -> tuple[str, str]:
-    """The command that was called, for a message, and the package of ours that it lives in."""
+    """The command that was called, for a message, and the module of ours that it lives in."""
     command, path = typer.main.get_command(app), ["kerascope"]
     for word in words:
         below = getattr(command, "commands", {}).get(word)
         if below is not None:
             command = below
             path.append(word)
-    return f"`{' '.join(path)}`", command.callback.__module__.partition(".")[0] if command.callback else ""
+    return f"`{' '.join(path)}`", command.callback.__module__ if command.callback else ""
 
 
 def _end(error: Exception) -> NoReturn:
@@ -125,6 +125,7 @@ def _end(error: Exception) -> NoReturn:
 
 def main() -> None:
     """Runs the command; a mistake of the user's ends in one line, not in a traceback."""
+    terminal.speak_any_locale()
     try:
         app()
     except errors.KerascopeError as error:

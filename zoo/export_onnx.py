@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from zoo import bundles, disk, errors, extras
+from zoo import bundles, disk, errors
 from zoo.cards import RESEARCH_USE_ONLY, InputSpec, ModelCard
 from zoo.signatures import ANALYZE, Answers, Served
 
@@ -46,12 +46,9 @@ def export_onnx(model: keras.Model, card: ModelCard, path: Path) -> Path:
         The card's path.
 
     Raises:
-        MissingExtra: a package of the extra `onnx` is not installed.
         BadConfig: the name does not end in .onnx, the folder cannot be written, or ONNX
             Runtime answers otherwise than the model. Then neither file is written or touched.
     """
-    for module in ("tf2onnx", "onnx", "onnxruntime"):
-        extras.need(module, "`kerascope export --format onnx`")
     if path.suffix != ".onnx":
         raise errors.BadConfig(f"The ONNX file is to be called {path.name}; give a name that ends in .onnx.")
     analyze = Served(model, card).functions[ANALYZE]

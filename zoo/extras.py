@@ -23,8 +23,8 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "tensorflow_serving": "tensorflow-serving-api",
 }
-# The extra that suits commands of one of our packages, where several extras bring the same.
-USUAL = {"zoo": "train", "training": "train", "serving": "serve", "dashboard": "dashboard"}
+# Whose commands need which extra, where several bring the same; else the first in pyproject.toml.
+USUAL = {"serving.hospital": "hospital", "serving": "serve"}
 _REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+)[^;]*;.*\bextra\s*==\s*["'](?P<extra>[\w.-]+)["']""")
 
 
@@ -34,7 +34,7 @@ def need(module: str, who: str, asking: str = "") -> None:
     Args:
         module: its top-level name.
         who: needs it, as the message is to begin: "`kerascope dashboard`".
-        asking: our package that needs it.
+        asking: the module of ours that needs it.
 
     Raises:
         MissingExtra: it is not installed; the message says how to install it.
@@ -69,8 +69,8 @@ def _message(module: str, who: str, asking: str) -> MissingExtra | None:
     extras = bringing(module)
     if not extras:
         return None
-    usual = USUAL.get(asking, "")
-    extra = usual if usual in extras else extras[0]
+    usual = [extra for package, extra in USUAL.items() if f"{asking}.".startswith(f"{package}.")]
+    extra = next(each for each in [*usual, *extras] if each in extras)
     return MissingExtra(f"{who} needs {module}, which is not installed. Install it: pip install '{PACKAGE}[{extra}]'")
 
 

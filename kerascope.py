@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from zoo import errors, terminal
+from zoo import errors, surroundings, terminal
 
 app = typer.Typer(
     name="kerascope",
@@ -125,7 +125,7 @@ def _end(error: Exception) -> NoReturn:
 
 def main() -> None:
     """Runs the command; a mistake of the user's ends in one line, not in a traceback."""
-    terminal.speak_any_locale()
+    surroundings.prepare()
     try:
         app()
     except errors.KerascopeError as error:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,15 +20,6 @@ TrustedKey = Annotated[
     typer.Option(envvar="KERASCOPE_TRUSTED_KEY", help="Public keys, PEM: only bundles signed by one are taken."),
 ]
 Gateway = Annotated[str, typer.Option(envvar="KERASCOPE_GATEWAY", help="host:port of the gateway.")]
-
-
-def speak_any_locale() -> None:
-    """What the locale cannot say does not end a command: in the locale C text goes out as UTF-8, as click has it; in any
-    other a question mark stands in its place."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            plain = codecs.lookup(stream.encoding).name == "ascii"
-            stream.reconfigure(encoding="utf-8" if plain else None, errors="replace")
 
 
 def load_tensorflow() -> None:

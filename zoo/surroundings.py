@@ -21,7 +21,7 @@ def prepare() -> None:
 
 
 def _take_any_text(stream: io.TextIOWrapper) -> None:
-    """In the locale C text goes out as UTF-8, as click writes it; in any other a question mark replaces what it lacks."""
+    """In the locale C text goes out as UTF-8, as click writes it; in any other a question mark replaces the others."""
     plain = codecs.lookup(stream.encoding).name == "ascii"
     stream.reconfigure(encoding="utf-8" if plain else None, errors="replace")
 

@@ -101,7 +101,7 @@ def test_the_dashboard_answers(stranger: Strangers, served: Served):
 def test_the_hospitals_extra_keeps_files_and_echoes(stranger: Strangers, served: Served, phantoms: Path):
     hospital, picture, port = stranger("hospital"), min(phantoms.iterdir()), free_port()
     report = ("report", picture, "--model", "phantoms", "--gateway", served.gateway, "--below")
-    hospital.run(*report, "--sr", "a.dcm", "--pdf", "a.pdf", "--fhir", "a.json", "--map", "map.dcm")
+    hospital.run(*report, "--sr", "a.dcm", "--pdf", "a.pdf", "--fhir", "a.json", "--overlay", "overlay.dcm")
     assert (hospital.folder / "a.pdf").read_bytes().startswith(b"%PDF")
     hospital.run("deidentify", phantoms, "--out", "copies", "--secret", "secret")
     hospital.run("store", "upgrade", "--store", "sqlite:///store.db")
@@ -112,7 +112,9 @@ def test_the_hospitals_extra_keeps_files_and_echoes(stranger: Strangers, served:
     )
     (hospital.folder / "node.toml").write_text(node, "utf-8")
     with hospital.serving("dicom-node", "node.toml", port=port):
-        association = AE("CR1").associate("127.0.0.1", port, [Verification], ae_title="KERASCOPE")
+        modality = AE("CR1")
+        modality.add_requested_context(Verification)
+        association = modality.associate("127.0.0.1", port, ae_title="KERASCOPE")
         assert association.send_c_echo().Status == 0
         association.release()
 

@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-all test-fast check format proto docs bench soak screenshots clean
+.PHONY: help install install-dev demo test test-all test-fast installed check format proto docs bench soak screenshots clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,13 +39,16 @@ demo: $(VENV)/.user  ## phantoms -> training -> bundle -> three services; ONCE=1
 # Two processes, each with the whole of a test module, so that what a module's tests share is made once.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope
 test: $(VENV)/.dev  ## the whole suite, but for the largest backbones
-	$(PYTEST) -m "not large"
+	$(PYTEST) -m "not large and not installed"
 
 test-all: $(VENV)/.dev  ## the whole suite and every backbone there is
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not installed"
 
 test-fast: $(VENV)/.dev  ## what needs no graph, no training and no browser
-	$(PYTEST) -m "not slow and not large"
+	$(PYTEST) -m "not slow and not large and not installed"
+
+installed: $(VENV)/.dev  ## sdist and wheel built, each extra alone in a fresh environment, its commands run from an empty folder
+	$(BIN)/python -m pytest -m installed --durations=12 tests/installed
 
 check: $(VENV)/.dev  ## ruff, mypy, generated code up to date, bill of materials, known vulnerabilities
 	$(BIN)/ruff check .

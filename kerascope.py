@@ -6,11 +6,11 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from zoo import errors, terminal
+from zoo import errors, surroundings, terminal
 
 app = typer.Typer(
     name="kerascope",
@@ -105,13 +105,36 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
+def _called(words: list[str]) -> tuple[str, str]:
+    """The command that was called, for a message, and the module of ours that it lives in."""
+    command, path = typer.main.get_command(app), ["kerascope"]
+    for word in words:
+        below = getattr(command, "commands", {}).get(word)
+        if below is not None:
+            command = below
+            path.append(word)
+    return f"`{' '.join(path)}`", command.callback.__module__ if command.callback else ""
+
+
+def _end(error: Exception) -> NoReturn:
+    """One line for a mistake of the user's; anything else is a bug and keeps its traceback."""
+    if not isinstance(error, errors.KerascopeError):
+        raise error
+    typer.echo(f"kerascope: {error}", err=True)
+    sys.exit(1)
+
+
 def main() -> None:
     """Runs the command; a mistake of the user's ends in one line, not in a traceback."""
+    surroundings.prepare()
     try:
         app()
     except errors.KerascopeError as error:
-        typer.echo(f"kerascope: {error}", err=True)
-        sys.exit(1)
+        _end(error)
+    except ModuleNotFoundError as error:
+        from zoo import extras
+
+        _end(extras.missing(error, *_called(sys.argv[1:])) or error)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -55,7 +55,7 @@ def environment(*, gateway: str, samples: Path | None, login: Path | None = None
         BadConfig: nobody could log in by that file.
     """
     kind = token_kind(login) if login else ""
-    changes = {"KERASCOPE_GATEWAY": gateway, "PYTHONPATH": _python_path(), ASKED: kind, **FEW_ARENAS}
+    changes = {"KERASCOPE_GATEWAY": gateway, "PYTHONPATH": _python_path(), ASKED: kind, "PYTHONUTF8": "1", **FEW_ARENAS}
     if samples is not None:
         changes["KERASCOPE_SAMPLES"] = str(samples.resolve())
     return {**os.environ, **changes}

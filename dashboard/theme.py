@@ -53,4 +53,4 @@ def icon() -> Pillow.Image:
     return picture
 
 
-STYLE = f"<style>{Path(__file__).with_name('style.css').read_text()}</style>"
+STYLE = f"<style>{Path(__file__).with_name('style.css').read_text('utf-8')}</style>"

@@ -34,6 +34,7 @@ STATUS: dict[type[errors.KerascopeError], grpc.StatusCode] = {
     errors.BackendTimeout: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.BadBundle: grpc.StatusCode.FAILED_PRECONDITION,
     errors.BadConfig: grpc.StatusCode.FAILED_PRECONDITION,
+    errors.MissingExtra: grpc.StatusCode.FAILED_PRECONDITION,
     errors.BadManifest: grpc.StatusCode.FAILED_PRECONDITION,
     errors.BadRun: grpc.StatusCode.FAILED_PRECONDITION,
     errors.StoreNotReady: grpc.StatusCode.UNAVAILABLE,

@@ -7,7 +7,10 @@ preprocessing that the ImageNet weights were made with is part of the graph, as 
 from __future__ import annotations
 
 import difflib
+import socket
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +27,7 @@ Mode = Literal["tf", "torch", "caffe", "included"]
 _TORCH_MEAN = (0.485, 0.456, 0.406)
 TORCH_STANDARD_DEVIATION = (0.229, 0.224, 0.225)
 _CAFFE_MEAN = (103.939, 116.779, 123.68)  # blue, green, red, in [0, 255]
+SILENCE_S = 30.0  # after which a download has failed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +102,7 @@ class Backbone:
         import keras
 
         constructor = getattr(keras.applications, self.constructor)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _network_timeout(SILENCE_S):
             # MobileNet says that other sizes than 224 take the weights of 224, which is what we want.
             warnings.filterwarnings("ignore", message=".*input_shape.*")
             return constructor(input_tensor=prepared, include_top=False, pooling=None, weights=weights, **arguments)
@@ -107,7 +111,7 @@ class Backbone:
         import os
         from pathlib import Path
 
-        home = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
+        home = Path(os.path.expanduser(os.environ.get("KERAS_HOME", "~/.keras")))
         place = f"{home}/models"
         if home.exists() and not os.access(home, os.W_OK):
             place += f" ({home} is not writable, and then Keras looks in /tmp/.keras/models)"
@@ -116,6 +120,17 @@ class Backbone:
             "(set KERAS_HOME to choose another folder) and fetches what is missing. Check the network, put the "
             'file there by hand, or set weights = "none".'
         )
+
+
+@contextmanager
+def _network_timeout(seconds: float) -> Iterator[None]:
+    """For Keras' downloads, which have no timeout of their own."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
 
 
 def preprocessed(pixels: KerasTensor, mode: Mode) -> KerasTensor:

@@ -47,7 +47,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def write_checksums(folder: Path) -> None:
     """Writes `assets.extra/SHA256SUMS` over every other file of a bundle."""
     lines = [f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in _files(folder)]
-    (folder / CHECKSUMS).write_text("".join(lines))
+    (folder / CHECKSUMS).write_text("".join(lines), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Bundle:
 
     def _listed(self) -> dict[str, str]:
         try:
-            lines = (self.path / CHECKSUMS).read_text().splitlines()
+            lines = (self.path / CHECKSUMS).read_text(encoding="utf-8").splitlines()
             return {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
         except (OSError, ValueError):
             raise errors.BadBundle(

@@ -12,6 +12,7 @@ KerascopeError
 ├── BackendTimeout      a server did not answer in time
 ├── BadBundle           a bundle is damaged, or not one of ours
 ├── BadConfig           a training file or a setting says something impossible
+├── MissingExtra        a package is needed that an extra of ours brings
 ├── BadManifest         a table of images is missing, or contradicts itself
 ├── BadRun              a run folder is not what a command needs
 ├── StoreNotReady       the store is away, full or locked
@@ -107,6 +108,10 @@ class BadBundle(KerascopeError):
 
 class BadConfig(KerascopeError):
     """A training file or a setting has an unknown key or an impossible value."""
+
+
+class MissingExtra(KerascopeError):
+    """A package is not installed that one of our extras brings; the message names it and the command to install it."""
 
 
 class BadManifest(KerascopeError):

@@ -46,10 +46,9 @@ def export_onnx(model: keras.Model, card: ModelCard, path: Path) -> Path:
         The card's path.
 
     Raises:
-        BadConfig: the extra is not installed, the name does not end in .onnx, the folder cannot be written, or ONNX
+        BadConfig: the name does not end in .onnx, the folder cannot be written, or ONNX
             Runtime answers otherwise than the model. Then neither file is written or touched.
     """
-    _require_extra()
     if path.suffix != ".onnx":
         raise errors.BadConfig(f"The ONNX file is to be called {path.name}; give a name that ends in .onnx.")
     analyze = Served(model, card).functions[ANALYZE]
@@ -88,16 +87,6 @@ def check(path: Path, analyze: Any, card: ModelCard) -> None:
 def card_path(path: Path) -> Path:
     """Where the card of an ONNX file lies."""
     return path.with_name(f"{path.stem}.card.json")
-
-
-def _require_extra() -> None:
-    try:
-        import onnxruntime  # noqa: F401
-        import tf2onnx  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise errors.BadConfig(
-            f"The format onnx needs the package {error.name}. Install it with: pip install 'kerascope[onnx]'"
-        ) from None
 
 
 def _converted(analyze: Any, card: ModelCard) -> onnx.ModelProto:

@@ -116,7 +116,7 @@ def ahead(picture: Slice | None) -> None:
 
 @cache
 def _read(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text()
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
 
 
 def _component() -> Any:

@@ -60,4 +60,6 @@ def render(
         terminal.say(f"{name}: " + ", ".join(f"{label} is version {number}" for label, number in labels.items()))
     kind = "gpu" if gpu else "cpu"
     terminal.say(f"One machine:  docker compose -f {out / 'compose.yaml'} up --build --detach")
+    if not rendering.CHECKOUT:
+        terminal.say("The images are built from a checkout: give its folder as KERASCOPE_SOURCE in .env.")
     terminal.say(f"A cluster:    kubectl apply -k {out / 'kubernetes' / 'overlays' / kind}")

@@ -7,7 +7,7 @@ dicom-node/                              node.toml: who may send images, which m
 tfserving/                               models.config, batching.config, monitoring.config, ready.sh
 prometheus/, grafana/                    metrics, alerts, dashboards
 
-What does not depend on the registry is copied from the folder `deploy` of the repository as it stands.
+What does not depend on the registry is copied from the folder `deploy` of the repository, or of the installed package.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from serving.deploy.commands import TENSORFLOW_SERVING
 from serving.deploy.files import Batching
 from serving.deploy.labels import CANARY, STABLE, Labels
 from serving.deploy.warmed import warmed_sizes
-from zoo import disk, errors
+from zoo import disk, errors, installation
 from zoo.bundles import Bundle, Registry
 
-SOURCE = Path(__file__).resolve().parents[2]
+SOURCE = installation.folder("deploy")
+CHECKOUT = SOURCE.parent if (SOURCE.parent / "Dockerfile").is_file() else None
 COPIED = ("compose.yaml", "tfserving", "dicom-node", "kubernetes", "prometheus", "grafana")
 CONTAINER_REGISTRY = "/models"
 OVERLAYS = ("gpu", "cpu")
@@ -156,10 +157,11 @@ def _written(plan: Plan, chosen: Mapping[str, Labels], batching: Batching) -> di
 
 
 def _environment(plan: Plan) -> str:
+    source = f"KERASCOPE_SOURCE={CHECKOUT}" if CHECKOUT else "# KERASCOPE_SOURCE=/the/folder/of/the/Dockerfile"
     return f"""{files.WRITTEN}, for `docker compose`.
 COMPOSE_PROFILES={OVERLAYS[0] if plan.gpu else OVERLAYS[1]}
 KERASCOPE_REGISTRY={plan.registry.resolve()}
-KERASCOPE_SOURCE={SOURCE}
+{source}
 TENSORFLOW_SERVING={plan.tensorflow_serving}
 GPU_MEMORY_FRACTION={plan.gpu_memory_fraction:g}
 INTRA_OP_THREADS={files.INTRA_OP_THREADS if plan.cpus else 0}
@@ -167,18 +169,16 @@ INTRA_OP_THREADS={files.INTRA_OP_THREADS if plan.cpus else 0}
 
 
 def _copy(out: Path) -> None:
-    source = SOURCE / "deploy"
-    if not (source / "compose.yaml").is_file():
+    if not (SOURCE / "compose.yaml").is_file():
         raise errors.BadConfig(
-            f"{source} is not there: the manifests come with the repository, not with the package. Install Kerascope "
-            "from a checkout (`pip install -e .`) and render there."
+            f"{SOURCE} is not there: images do not hold the manifests. Render where Kerascope is installed with pip."
         )
     for name in COPIED:
-        if (source / name).is_dir():
-            shutil.copytree(source / name, out / name, dirs_exist_ok=True)
+        if (SOURCE / name).is_dir():
+            shutil.copytree(SOURCE / name, out / name, dirs_exist_ok=True)
         else:
             out.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source / name, out / name)
+            shutil.copy(SOURCE / name, out / name)
 
 
 def _title(bundle: Bundle) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from zoo import errors, terminal
+from zoo import terminal
 
 app = typer.Typer()
 
@@ -22,8 +20,7 @@ def dicom_node(
     check: Annotated[bool, typer.Option("--check", help="Only read the file and say what it says.")] = False,
 ) -> None:
     """Receive images from a PACS or a modality, ask the gateway, and send the results back."""
-    with _needed("The DICOM node"):
-        from serving.hospital import node
+    from serving.hospital import node
     from serving.hospital.config import NodeConfig
 
     read = NodeConfig.load(config)
@@ -44,8 +41,7 @@ def dicom_pull(
     most: Annotated[int, typer.Option(min=0, help="Stop after so many images; 0 for no limit.")] = 0,
 ) -> None:
     """Fetch images from a PACS by DICOMweb into the node's queue; none that came before is fetched again."""
-    with _needed("Fetching images"):
-        from serving.hospital import pull
+    from serving.hospital import pull
     from serving.hospital.config import NodeConfig
 
     wanted = pull.Wanted(studies=tuple(study or ()), modality=modality, body_part=body_part, dates=date)
@@ -61,16 +57,6 @@ def deidentify(
     ],
 ) -> None:
     """Write copies without what tells of a patient, by the Basic Profile of DICOM PS3.15, annex E."""
-    with _needed("De-identification"):
-        from serving.hospital import deidentified_copies
+    from serving.hospital import deidentified_copies
+
     raise typer.Exit(deidentified_copies.write(files, out, secret))
-
-
-@contextmanager
-def _needed(who: str) -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as missing:
-        raise errors.BadConfig(
-            f"{who} needs {missing.name}, which is not installed: pip install 'kerascope[hospital]'."
-        ) from None

@@ -177,7 +177,7 @@ def _auth(peer: WebService) -> AuthBase | None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is no text"
         raise errors.BadConfig(f"{path} cannot be read: {said}. Name another, or let this user read it.") from None

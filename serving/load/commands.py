@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zoo import errors, terminal
+from zoo import errors, extras, terminal
 
 if TYPE_CHECKING:
     from serving.load.targets import Target
@@ -42,6 +42,8 @@ def serve(
     """Ask again and again, and say how long the answers took and how many there were."""
     from serving.load import loops, report, targets
 
+    if plot:
+        extras.need("matplotlib", "`kerascope bench serve --plot`")
     files = targets.pictures(pictures, seed=seed)
     with _target(gateway, model_server, registry, model, version, files) as target:
         if rate:

@@ -48,12 +48,10 @@ def plot(found: Sequence[tuple[str, Measured]], path: Path) -> None:
     """Which part of the calls had been answered after how long, one line a load; PNG.
 
     Raises:
-        BadRequest: matplotlib is not installed (it comes with the extra `[train]`), or `path` cannot be written.
+        BadRequest: `path` cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError:
-        raise errors.BadRequest("--plot needs matplotlib. Install it with: pip install 'kerascope[train]'") from None
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for name, one in found:

@@ -190,3 +190,15 @@ def test_the_command_says_what_was_pinned_and_what_to_type_next(bundles, tmp_pat
     assert done.exit_code == 0, done.output
     assert f"{TINY}: stable is version 3, canary is version 1" in done.output
     assert "overlays/cpu" in done.output
+
+
+def test_the_wheel_holds_what_is_rendered():
+    from serving.deploy.render import COPIED
+
+    written = (Path(__file__).parents[2] / "setup.py").read_text("utf-8")
+    assert all(f'"{name}"' in written for name in COPIED)
+
+
+def test_without_a_checkout_compose_is_told_no_folder_to_build_from(bundles, tmp_path, monkeypatch):
+    monkeypatch.setattr("serving.deploy.render.CHECKOUT", None)
+    assert "\n# KERASCOPE_SOURCE=" in (render(bundles, tmp_path) / ".env").read_text()

@@ -182,3 +182,24 @@ def test_a_model_of_the_zoo_is_no_path(file: Path) -> None:
     several = RunConfig.load(file, ['distill.teacher=["runs/big", "bundle:chest"]'])
     assert several.distill is not None
     assert several.distill.teacher == (Path.cwd() / "runs" / "big", Path("bundle:chest"))
+
+
+def test_a_training_file_of_the_packages_is_found_by_its_name_where_none_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = RunConfig.load(Path("training/configs/phantoms.toml"))
+    assert found.name == "phantoms"
+    assert Path(found.manifest) == tmp_path / "build" / "demo" / "data" / "manifest.csv"
+
+
+def test_a_training_file_in_the_working_folder_comes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mine = tmp_path / "training" / "configs" / "phantoms.toml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("name = 3")
+    with pytest.raises(errors.BadConfig, match="name: "):
+        RunConfig.load(Path("training/configs/phantoms.toml"))
+
+
+def test_a_training_file_that_is_not_there_is_told_with_those_that_are(tmp_path):
+    with pytest.raises(errors.BadConfig, match=r"one of those that come along: .*training/configs/phantoms\.toml"):
+        RunConfig.load(tmp_path / "nowhere.toml")

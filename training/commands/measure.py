@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from zoo import errors, terminal
+from zoo import errors, extras, terminal
 
 app = typer.Typer()
 Manifest = Annotated[Path | None, typer.Option(help="For a bundle: the manifest of the images to measure it on.")]
@@ -86,6 +86,8 @@ def export(
     ] = False,
 ) -> None:
     """Write a run as the next version of its bundle, or as an ONNX file with its card."""
+    for module in ("tf2onnx", "onnx", "onnxruntime") if format_ == "onnx" else ():
+        extras.need(module, "`kerascope export --format onnx`")
     terminal.load_tensorflow()
     from training.publish import export_run, export_run_to_onnx
     from training.runs import Run

@@ -16,6 +16,9 @@ else:
     import tomli as tomllib
 
 
+SHIPPED = Path(__file__).parents[1] / "configs"
+
+
 def read(path: Path) -> dict[str, Any]:
     """The file's values.
 
@@ -23,11 +26,20 @@ def read(path: Path) -> dict[str, Any]:
         BadConfig: it cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(_found(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise errors.BadConfig(f"{path} cannot be read: {error.strerror}. Give a training file (TOML).") from None
+        raise errors.BadConfig(
+            f"{path} cannot be read: {error.strerror}. Give a training file (TOML), or one of those that come along: "
+            f"{', '.join(f'training/configs/{each.name}' for each in sorted(SHIPPED.glob('*.toml')))}."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise errors.BadConfig(f"{path} is not TOML: {error}.") from None
+
+
+def _found(path: Path) -> Path:
+    """The file itself; where it is not there and its name is that of one of the package's, the package's."""
+    shipped = SHIPPED / path.name
+    return shipped if path.parts[-3:-1] == ("training", "configs") and not path.exists() else path
 
 
 def override(values: dict[str, Any], change: str) -> None:

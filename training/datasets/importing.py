@@ -62,8 +62,8 @@ def import_set(
     """
     record = sets.get(name)
     options = record.chosen(settings or {})
-    source = Path(source).expanduser().resolve()
-    out = Path(out).expanduser().resolve()
+    source = Path(os.path.expanduser(source)).resolve()
+    out = Path(os.path.expanduser(out)).resolve()
     if source.is_dir() and (out.is_relative_to(source) or source.is_relative_to(out)):
         raise errors.BadConfig(
             f"{out} and {source} lie in each other; the folder to make must be apart from the download."

@@ -45,7 +45,7 @@ def _official(source: Path, names: pd.Series) -> list[str] | None:
     lists = {"train": common.find(source, "train_val_list*.txt"), "test": common.find(source, "test_list*.txt")}
     if None in lists.values():
         return None
-    sides = {name: side for side, path in lists.items() if path is not None for name in path.read_text().split()}
+    sides = {name: side for side, path in lists.items() if path is not None for name in path.read_text("utf-8").split()}
     if unknown := [name for name in names if name not in sides]:
         raise errors.BadManifest(
             f"{len(unknown)} images are in neither train_val_list.txt nor test_list.txt. Download both lists again."

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
 from zoo import errors, keras_settings
-from zoo.explain import blackbox, evidence, finer, forward, gradients, occlusion, scorecam, visualizers
+from zoo.explain import evidence, finer, forward, gradients, occlusion, scorecam, visualizers
 from zoo.models import classifier
+
+if TYPE_CHECKING:
+    from zoo.explain import blackbox
 
 FloatMap = npt.NDArray[np.float32]
 Run = Callable[[keras.Model, FloatMap, int, int], FloatMap]
@@ -82,6 +86,8 @@ def get(name: str) -> Method:
 
 def predictor(model: keras.Model) -> blackbox.Predict:
     """A Keras model as the black-box methods ask it: uint8 [B, H, W, C] to logits [B, L]."""
+    from zoo.explain import blackbox
+
     return lambda images: forward.logits(model, images, batch=blackbox.BATCH)
 
 
@@ -110,8 +116,11 @@ def _integrated(model: keras.Model, pixels: FloatMap, label: int, seed: int) -> 
     return gradients.integrated_gradients(model, pixels, label).attribution
 
 
-def _black_box(method: Callable[..., blackbox.Weights]) -> Run:
+def _black_box(name: str) -> Run:
     def run(model: keras.Model, pixels: FloatMap, label: int, seed: int) -> FloatMap:
+        from zoo.explain import blackbox  # a gateway offers neither, and has their libraries not installed
+
+        method = {"lime": blackbox.lime, "shap": blackbox.shap}[name]
         rounded = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
         return method(predictor(model), rounded, label, seed=seed).map
 
@@ -145,7 +154,7 @@ METHODS: dict[str, Method] = {
         Method("deconvnet", "DeconvNet", Needs.GRADIENTS, _drawing_nothing(gradients.deconvnet)),
         Method("integrated-gradients", "Integrated gradients", Needs.GRADIENTS, _integrated),
         Method("occlusion", "Occlusion", Needs.ANSWERS, _drawing_nothing(occlusion.occlusion)),
-        Method("lime", "LIME", Needs.ANSWERS, _black_box(blackbox.lime)),
-        Method("shap", "SHAP", Needs.ANSWERS, _black_box(blackbox.shap)),
+        Method("lime", "LIME", Needs.ANSWERS, _black_box("lime")),
+        Method("shap", "SHAP", Needs.ANSWERS, _black_box("shap")),
     )
 }

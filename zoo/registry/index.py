@@ -17,10 +17,10 @@ from urllib.parse import urljoin, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from zoo import errors
+from zoo import errors, installation
 from zoo.cards import RESEARCH_USE_ONLY, ModelCard
 
-DEFAULT = Path(__file__).parents[2] / "releases" / "index.json"
+DEFAULT = installation.folder("releases") / "index.json"
 VARIABLE = "KERASCOPE_INDEX"
 MOST_BYTES = 64 << 20  # of an index
 _HTTP = re.compile(r"https?://", re.IGNORECASE)

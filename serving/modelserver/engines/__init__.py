@@ -8,7 +8,7 @@ from serving.modelserver.engines import tensorflow
 from serving.modelserver.engines.apart import flattened_apart
 from serving.modelserver.engines.flat import flatten
 from serving.modelserver.engines.routes import Compile, Network, routed
-from zoo.errors import BadConfig
+from zoo import extras
 
 __all__ = ["Compile", "Network", "engine_named", "flatten", "flattened_apart", "routed"]
 
@@ -20,16 +20,11 @@ def engine_named(name: str, precision: str = "") -> Compile:
         precision: bfloat16, which OpenVINO alone computes in, or empty for float32.
 
     Raises:
-        BadConfig: it is not installed.
+        MissingExtra: it is not installed.
     """
     if name == "tensorflow":
         return tensorflow.compiled
-    try:
-        from serving.modelserver.engines.openvino import compiled
-    except ModuleNotFoundError as error:
-        if error.name != "openvino":
-            raise
-        raise BadConfig(
-            "engine is openvino, which is not installed. Install it with: pip install 'kerascope[openvino]'"
-        ) from None
+    extras.need("openvino", "`kerascope serve --engine openvino`")
+    from serving.modelserver.engines.openvino import compiled
+
     return partial(compiled, bfloat16=precision == "bfloat16")

@@ -42,7 +42,7 @@ def _read(scratch: Path) -> Flat | None:
     if not (scratch / NAMES).is_file():
         return None
     graph = GraphDef.FromString((scratch / GRAPH).read_bytes())
-    names = json.loads((scratch / NAMES).read_text())
+    names = json.loads((scratch / NAMES).read_text("utf-8"))
     library = GraphDef(library=graph.library, versions=graph.versions)
     return Flat({node.name: node for node in graph.node}, library, names["inputs"], names["outputs"])
 
@@ -52,4 +52,4 @@ def write(flat: Flat, scratch: Path) -> None:
     graph = GraphDef(library=flat.library.library, versions=flat.library.versions)
     graph.node.extend(flat.nodes.values())
     (scratch / GRAPH).write_bytes(graph.SerializeToString())
-    (scratch / NAMES).write_text(json.dumps({"inputs": flat.inputs, "outputs": flat.outputs}))
+    (scratch / NAMES).write_text(json.dumps({"inputs": flat.inputs, "outputs": flat.outputs}), "utf-8")

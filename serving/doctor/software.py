@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from importlib.util import find_spec
 
 from serving.doctor.checks import Check, State
 
@@ -76,8 +75,6 @@ def extras(requirements: list[str]) -> Check:
 
 def wrong_versions(requirements: list[str]) -> Iterator[Check]:
     """A check for each package that is installed in another version than Kerascope asks for."""
-    if find_spec("packaging") is None:  # TensorFlow, Keras and Streamlit bring it
-        return
     from packaging.requirements import Requirement
 
     for each in map(Requirement, requirements):

@@ -48,7 +48,15 @@ NEEDS = {
     "report x.dcm --model x": "hospital",
     "store show --store sqlite:///x.db": "hospital",
 }
-LIGHT = ["zoo list", "zoo tasks", "zoo backbones", "gateway ready --gateway localhost:1", "--help", "--version"]
+LIGHT = [
+    "zoo list",
+    "zoo tasks",
+    "zoo backbones",
+    "gateway ready --gateway localhost:1",
+    "doctor --json",
+    "--help",
+    "--version",
+]
 
 
 @pytest.fixture(scope="module")

@@ -107,11 +107,11 @@ def _evaluated(home: Path) -> dict[str, Any]:
 
 def _gate(card: dict[str, Any]) -> dict[str, int | None]:
     """What the gate did to the test split, by the card."""
-    reference = card.get("reference_embedding") or {}
+    tested = (card.get("gate") or {}).get("tested") or {}
     return {
-        "test_images": reference.get("test_images"),
-        "refused": reference.get("test_refused"),
-        "cautioned": reference.get("test_cautioned"),
+        "test_images": tested.get("images"),
+        "refused": tested.get("refused"),
+        "cautioned": tested.get("cautioned"),
     }
 
 

@@ -14,10 +14,12 @@ USUAL_WIDTH, UNUSUAL_WIDTH = 0.3, 0.5  # of the bar's first two zones, as style.
 def banner(said: Caution) -> str:
     """The picture is unusual for the model: how unusual, on a bar, and in words.
 
-    Each zone has a fixed width; the mark lies in the middle one, from the limit of the caution to that of refusal.
+    Each zone has a fixed width; the mark lies in the middle one, from the limit of the caution to that of refusal, or
+    to the end of the bar where no picture is refused.
     """
     told, (advice, how) = escape(_how(said)), words.caution(said)
-    zones = "".join(f"<span>{escape(zone)}</span>" for zone in (_("usual"), _("unusual"), _("refused")))
+    named = (_("usual"), _("unusual"), "" if said.refusal_ratio is None else _("refused"))
+    zones = "".join(f"<span>{escape(zone)}</span>" for zone in named)
     place = f'<i style="left:{100 * _along(said):.1f}%"></i>'
     return (
         f'<section class="ks-caution" role="alert"><h2>{escape(_(words.UNUSUAL))}</h2>'
@@ -27,12 +29,16 @@ def banner(said: Caution) -> str:
 
 
 def _how(said: Caution) -> str:
+    if said.refusal_ratio is None:
+        return _("{ratio:.2f} times the limit").format(ratio=said.ratio)
     told = _("{ratio:.2f} times the limit; refused from {refusal:.2f} times")
     return told.format(ratio=said.ratio, refusal=said.refusal_ratio)
 
 
 def _along(said: Caution) -> float:
     """Where the picture lies on the bar, in [0, 1]."""
+    if said.refusal_ratio is None:
+        return USUAL_WIDTH + (1 - USUAL_WIDTH) * (1 - 1 / max(said.ratio, 1.0))
     between = said.refusal_ratio - 1
     reached = min(max((said.ratio - 1) / between, 0.0), 1.0) if between > 0 else 1.0
     return USUAL_WIDTH + UNUSUAL_WIDTH * reached

@@ -157,15 +157,19 @@ def warnings(analysis: Analysis, card: ModelCard, others: Iterable[Analysis]) ->
 def caution(said: Caution) -> tuple[str, str]:
     """What an unusual picture means for its answer; and how unusual it is, and by what."""
     measured = {
-        Measure.PICTURE: _("Compared by its grey levels and texture."),
+        Measure.TEXTURE: _("Compared by its grey levels and texture."),
+        Measure.LAYOUT: _("Compared by where it is light and dark."),
         Measure.EMBEDDING: _("Compared by the model's own features of it."),
     }
     how = _(
         "This picture is {ratio:.2f} times as far from the training pictures as the limit, which at most {share} of "
-        "pictures like them exceed. From {refusal:.2f} times on the model refuses a picture."
-    ).format(ratio=said.ratio, refusal=said.refusal_ratio, share=f"{100 * said.share:g} %")
+        "pictures like them exceed."
+    ).format(ratio=said.ratio, share=f"{100 * said.share:.2g} %")
+    if said.refusal_ratio is not None:
+        refused = _("From {refusal:.2f} times on the model refuses a picture.")
+        how += " " + refused.format(refusal=said.refusal_ratio)
     read = _("Read this answer with care: sensitivity and specificity were measured on usual pictures.")
-    return read, f"{how} {measured[said.measure]}"
+    return read, " ".join([how, *filter(None, [measured.get(said.measure)])])
 
 
 def disagreements(analysis: Analysis, other: Analysis) -> list[str]:

@@ -32,7 +32,7 @@ from serving import settings, status  # noqa: E402
 from serving.hospital import config as node  # noqa: E402
 from training import config  # noqa: E402
 from training.datasets import sets  # noqa: E402
-from zoo import cards, errors, reliability, tasks  # noqa: E402
+from zoo import cards, errors, reference, reliability, tasks  # noqa: E402
 
 HERE = Path(__file__).parent / "reference"
 PROTO = ROOT / "serving" / "proto" / "kerascope" / "v1" / "inference.proto"
@@ -123,7 +123,10 @@ def card_page() -> str:
         cards.Calibration,
         cards.TrainingData,
         cards.Training,
-        cards.ReferenceEmbedding,
+        reference.Gate,
+        reference.Reference,
+        reference.Limits,
+        reference.Tested,
         cards.Baseline,
         cards.Subgroup,
         reliability.MethodReliability,

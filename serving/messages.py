@@ -161,7 +161,7 @@ def _caution_to_message(caution: Caution) -> pb.Caution:
 
 def _caution_from_message(message: pb.Caution) -> Caution:
     return Caution(
-        measure=Measure(message.measure),
+        measure=Measure(message.measure) if message.measure in set(Measure) else Measure.OTHER,
         ratio=message.ratio,
         refusal_ratio=message.refusal_ratio if message.HasField("refusal_ratio") else None,
         share=message.share,

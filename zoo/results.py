@@ -128,6 +128,7 @@ class Measure(str, Enum):
     TEXTURE = "texture"  # the picture's grey levels, texture and colours
     LAYOUT = "layout"  # these, and where it is light and dark
     EMBEDDING = "embedding"  # the model's own features of it
+    OTHER = "other"  # one that a newer gateway knows and this client does not
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -166,7 +166,19 @@ def test_the_caution_says_how_unusual_the_picture_is_and_what_that_means():
     )
     assert 'role="alert"' in shown
     assert 'role="img" aria-label="1.31 times the limit; refused from 1.80 times"' in shown
-    assert "grey levels" in text(cautions.banner(replace(CAUTION, measure=Measure.PICTURE)))
+    assert "grey levels" in text(cautions.banner(replace(CAUTION, measure=Measure.TEXTURE)))
+    assert "light and dark" in text(cautions.banner(replace(CAUTION, measure=Measure.LAYOUT)))
+
+
+def test_where_no_picture_is_refused_the_bar_and_the_words_name_no_refusal():
+    shown = cautions.banner(replace(CAUTION, ratio=2.0, refusal_ratio=None))
+    assert "refuse" not in text(shown)
+    assert '<i style="left:65.0%">' in shown  # halfway from 30 % to the end of the bar
+    assert "2.00 times as far" in text(shown)
+
+
+def test_a_measure_of_a_newer_gateway_is_shown_without_its_name():
+    assert text(cautions.banner(replace(CAUTION, measure=Measure.OTHER))).endswith("refuses a picture.")
 
 
 @pytest.mark.parametrize(("ratio", "left"), [(1.0, 30.0), (1.2, 42.5), (1.8, 80.0), (2.0, 80.0)])

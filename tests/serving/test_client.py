@@ -61,7 +61,7 @@ def point(**specificity: float | None) -> OperatingPoint:
 
 
 def caution() -> Caution:
-    return Caution(measure=Measure.PICTURE, ratio=1.25, refusal_ratio=1.75, share=0.05, message="Unusual: 1.25 times.")
+    return Caution(measure=Measure.TEXTURE, ratio=1.25, refusal_ratio=1.75, share=0.05, message="Unusual: 1.25 times.")
 
 
 def usual() -> Analysis:

@@ -131,10 +131,10 @@ def _unusual(caution: Caution | None) -> list[Json]:
     """That the image is unusual for the model, how unusual, and from where on images are refused."""
     if caution is None:
         return []
+    numbers = ((codes.UNUSUAL_RATIO, caution.ratio), (codes.REFUSAL_RATIO, caution.refusal_ratio))
     return [
         {"code": _concept(codes.LIKENESS), "valueCodeableConcept": _concept(codes.UNUSUAL)},
-        _component(codes.UNUSUAL_RATIO, caution.ratio),
-        _component(codes.REFUSAL_RATIO, caution.refusal_ratio),
+        *(_component(name, value) for name, value in numbers if value is not None),
     ]
 
 

@@ -128,7 +128,11 @@ def _unusual(caution: Caution | None) -> list[sr.Measurement]:
     if caution is None:
         return []
     numbers = ((codes.UNUSUAL_RATIO, caution.ratio), (codes.REFUSAL_RATIO, caution.refusal_ratio))
-    return [sr.Measurement(name=name, value=_number(value), unit=codes.UNITLESS) for name, value in numbers]
+    return [
+        sr.Measurement(name=name, value=_number(value), unit=codes.UNITLESS)
+        for name, value in numbers
+        if value is not None
+    ]
 
 
 def _interval(name: Code, interval: Interval) -> list[sr.Measurement]:

@@ -49,7 +49,15 @@ NEEDS = {
     "report x.dcm --model x": "hospital",
     "store show --store sqlite:///x.db": "hospital",
 }
-LIGHT = ["doctor", "zoo list", "zoo tasks", "zoo backbones", "gateway ready --gateway localhost:1", "--help"]
+LIGHT = [
+    "zoo list",
+    "zoo tasks",
+    "zoo backbones",
+    "gateway ready --gateway localhost:1",
+    "doctor --json",
+    "--help",
+    "--version",
+]
 
 
 @pytest.fixture(scope="module")

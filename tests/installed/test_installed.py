@@ -75,6 +75,13 @@ def test_the_core_asks_a_gateway(stranger: Strangers, served: Served, phantoms: 
     assert "4 " in user.run("bench", "serve", "--model", "phantoms", "--gateway", served.gateway, "--seconds", "1")
 
 
+@pytest.mark.parametrize(("extra", "tested"), [("", "not tested"), ("dashboard", "not tested"), ("serve", "ok")])
+def test_the_doctor_is_well_and_tests_what_is_installed(stranger: Strangers, extra: str, tested: str):
+    said = json.loads(stranger(extra).run("doctor", "--json"))
+    assert said["well"]
+    assert {check["state"] for check in said["checks"] if check["part"] == "self-test"} == {tested}
+
+
 def test_a_gateway_of_serve_alone_explains(served: Served, phantoms: Path):
     with Client(served.gateway, timeout_s=120) as client:
         found = client.explain(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
-from training import calibrate, clinical, operating, pointing, reference, report, subgroups, summary
+from training import calibrate, clinical, gate_fitting, operating, pointing, report, subgroups, summary
 from training.evaluation import FILE, FOLDER, Evaluation
 from training.manifest import Manifest
 from training.operating import Choice, Rule
@@ -113,7 +113,8 @@ def measure(run: Run, console: Console, prevalence: dict[str, float] | None = No
         )
         for name in FILES
     }
-    gate = reference.fit_gate(said, pixels, {name: splits[name].groups for name in splits})
+    groups = {name: split.groups for name, split in splits.items()}
+    gate = gate_fitting.fit_gate(said, pixels, groups, console=console)
     evaluation = Evaluation(
         run=run.config.name,
         task=run.task.name,
@@ -138,7 +139,7 @@ def _with_cautions(numbers: dict[str, Any], answers: Predictions, seen: Seen, ga
     cautions = (
         *numbers["cautions"],
         *subgroups.cautions(found, numbers["macro_auroc"]),
-        *reference.cautions(gate),
+        *gate_fitting.cautions(gate),
     )
     return numbers | {"subgroups": found, "cautions": cautions}
 

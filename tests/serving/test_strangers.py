@@ -85,7 +85,7 @@ def limited(bundle: Bundle, phantoms: list[Path]) -> None:
     """Writes a card with limits into a bundle."""
     import tensorflow as tf
 
-    from training.reference import fit_gate
+    from training.gate_fitting import fit_gate
 
     file = bundle.path / "assets.extra" / "card.json"
     card = ModelCard.read(file)

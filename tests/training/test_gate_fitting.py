@@ -7,8 +7,9 @@ from functools import cache
 import numpy as np
 import pytest
 
+from training.gate_fitting import cautions, fit_gate
 from training.outputs import Outputs
-from training.reference import CAUTIONS, REFUSALS, cautions, fit_gate, statistics
+from training.reference import CAUTIONS, REFUSALS, statistics
 from zoo.cards import ModelCard
 from zoo.imaging import gate
 from zoo.reference import Gate

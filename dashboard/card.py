@@ -106,8 +106,8 @@ def _gate(card: ModelCard) -> str:
         told = _("{refused} of {count} refused, {cautioned} with a caution")
         done = told.format(refused=tested.refused, count=tested.images, cautioned=tested.cautioned)
         rows.append((_("On the test set"), done))
-    said = _("Of pictures of new patients, of the kind that the model learnt from.")
-    return definitions(rows) + f'<p class="ks-soft">{escape(said)}</p>'
+    said = [_("Of pictures of new patients, of the kind that the model learnt from."), *known.cautions]
+    return definitions(rows) + "".join(f'<p class="ks-soft">{escape(sentence)}</p>' for sentence in said)
 
 
 def _share(share: float | None) -> str:

@@ -139,7 +139,7 @@ def _with_cautions(numbers: dict[str, Any], answers: Predictions, seen: Seen, ga
     cautions = (
         *numbers["cautions"],
         *subgroups.cautions(found, numbers["macro_auroc"]),
-        *gate_fitting.cautions(gate),
+        *gate.cautions,
     )
     return numbers | {"subgroups": found, "cautions": cautions}
 

@@ -85,8 +85,17 @@ def fit_gate(
     if len(set(patients["val"])) >= LEAST_PATIENTS:
         embedding = embedding.model_copy(update={"limits": caution_limit(distances, patients["val"])})
     found = found.model_copy(update={"embedding": embedding})
+    found = _with_promises(found)
     tested = _test(found, pixels["test"], said["test"].embedding, patients["test"], console)
-    return found.model_copy(update={"tested": tested})
+    found = found.model_copy(update={"tested": tested})
+    return found.model_copy(update={"cautions": tuple(cautions(found))})
+
+
+def _with_promises(found: Gate) -> Gate:
+    """With what all limits promise together: the sum of the shares of each."""
+    each = {name: [getattr(limits, name) for limits in found.limits] for name in ("refusal_share", "caution_share")}
+    known = {name: [share for share in shares if share is not None] for name, shares in each.items()}
+    return found.model_copy(update={name: min(1.0, sum(shares)) for name, shares in known.items() if shares})
 
 
 def cautions(found: Gate) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, Literal
 
@@ -115,7 +114,10 @@ class Gate(Record):
         layout: where they lie by the same and by where they are light and dark.
         embedding: where they lie by the network's pooled features. These cautions, and do not refuse: training shapes
             them, so that they tell strangers worse than the pictures do, and differ a little from machine to machine.
+        refusal_share: the share of images of the training's kind that are refused, at most: the sum over the limits.
+        caution_share: the share that is refused or cautioned, at most; None on the cards of older bundles.
         tested: what the whole gate did with the test split.
+        cautions: what the reader should hold against the gate, in sentences.
     """
 
     colour: Literal["grey", "colour", "mixed"] = "mixed"
@@ -124,7 +126,10 @@ class Gate(Record):
     texture: Reference | None = None
     layout: Reference | None = None
     embedding: Reference | None = None
+    refusal_share: float | None = None
+    caution_share: float | None = None
     tested: Tested | None = None
+    cautions: tuple[str, ...] = ()
 
     @property
     def limits(self) -> tuple[Limits, ...]:
@@ -132,25 +137,9 @@ class Gate(Record):
         parts = (self.texture, self.layout, self.embedding)
         return tuple(part.limits for part in parts if part and part.limits)
 
-    @property
-    def refusal_share(self) -> float | None:
-        """The share of images of the training's kind that are refused, at most: the sum over the limits."""
-        return _sum(limits.refusal_share for limits in self.limits)
-
-    @property
-    def caution_share(self) -> float | None:
-        """The share of images of the training's kind that are cautioned or refused, at most; None as on old cards."""
-        return _sum(limits.caution_share for limits in self.limits)
-
     def resemblance(self, greys: FloatArray) -> float:
         """The correlation of a picture's `thumbnail` with the average training picture's, in [-1, 1]."""
         return correlation(greys, np.asarray(self.mean_picture, np.float64))
-
-
-def _sum(shares: Iterable[float | None]) -> float | None:
-    """Of those that are known; None where none is."""
-    known = [share for share in shares if share is not None]
-    return min(1.0, sum(known)) if known else None
 
 
 def of_older_card(known: dict[str, Any]) -> dict[str, Any]:
@@ -162,7 +151,8 @@ def of_older_card(known: dict[str, Any]) -> dict[str, Any]:
     images = known["validation_images"]
     limits = {"refusal": limit, "refusal_share": known["false_refusals"], "patients": images, "images": images}
     tested = {"images": known["test_images"], "patients": known["test_images"], "refused": known["test_refused"]}
-    return {**negative, "embedding": statistics | {"limits": limits}, "tested": tested}
+    share = known["false_refusals"]
+    return {**negative, "embedding": statistics | {"limits": limits}, "refusal_share": share, "tested": tested}
 
 
 def thumbnail(pixels: Pixels) -> FloatArray:

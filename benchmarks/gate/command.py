@@ -32,6 +32,7 @@ from zoo.cards import InputSpec
 from zoo.models import classifier
 
 FOLDS = 5
+DATA = "KERASCOPE_DATA"
 BACKBONE = "mobilenetv2-0.35"
 OWN = ("breast-ultrasound", "chest-xray", "pneumoniamnist", "phantoms")
 PICTURES = (".png", ".jpg", ".jpeg", ".dcm")
@@ -40,6 +41,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".dcm")
 def main(arguments: list[str] | None = None) -> int:
     """Measures, prints, writes."""
     console, asked = Console(), _arguments(arguments)
+    os.environ.setdefault(DATA, str(ROOT.parent / "shared" / "data"))  # the training files name it
     try:
         found = list(_measured(asked, console))
     except errors.KerascopeError as error:
@@ -84,19 +86,15 @@ def _timed(name: str, case: Case, others: Sequence[Images], asked: argparse.Name
 
 def _sets(asked: argparse.Namespace, console: Console) -> Iterator[ImageSet]:
     """The project's sets that are there, and the user's."""
-    configs = {name: sets.own(name, asked.out / "data", _data(), asked.images) for name in OWN}
+    configs = {name: sets.own(name, asked.out / "data", Path(os.environ[DATA]), asked.images) for name in OWN}
     for name in [name for name, config in configs.items() if config is None]:
-        console.print(f"[yellow]{name} is left out: it is not in {_data()} (set KERASCOPE_DATA).[/]")
+        console.print(f"[yellow]{name} is left out: it is not in {os.environ[DATA]} (set {DATA}).[/]")
     configs |= {name: sets.of_user(name, Path(file)) for name, file in asked.set.items()}
     options = {"images": asked.images, "seed": asked.seed, "cache": asked.out / "cache"}
     for name, config in configs.items():
         if config is not None:
             modality = (MODALITIES | asked.modality).get(name, name)
             yield sets.of_training_file(name, config, modality, **options)
-
-
-def _data() -> Path:
-    return Path(os.environ.get("KERASCOPE_DATA") or ROOT.parent / "shared" / "data")
 
 
 def _without_labels(asked: argparse.Namespace) -> Iterator[Images]:

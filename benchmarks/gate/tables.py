@@ -32,7 +32,7 @@ def own_images(found: Sequence[Measured]) -> Table:
 def strangers(found: Sequence[Measured]) -> Table:
     """One row a stranger, one column a model: refused / refused or cautioned, as the gateway does it."""
     drawn = _table(
-        f"Strangers in service: share refused / refused or cautioned. * another modality: {STRANGERS_REFUSED} / 1 wanted",
+        f"Strangers in service: share refused / refused or cautioned; * of another modality, {STRANGERS_REFUSED} / 1 wanted",
         ("Sent to a model of",),
         [one.name for one in found],
     )
@@ -44,7 +44,7 @@ def strangers(found: Sequence[Measured]) -> Table:
 def methods(found: Sequence[Measured]) -> Table:
     """One row a set and score: what each does at the same promise to strangers of another modality."""
     drawn = _table(
-        "Scores alone at one promise, in percent; mean and least share of the strangers of another modality",
+        "Scores alone at one promise in percent; mean and least share of the strangers of another modality",
         ("Model of", "Score"),
         ("Promised", "Own refused", "Strangers refused", "Least", "Or cautioned", "Least"),
     )
@@ -84,9 +84,7 @@ def _rounded_down(share: float) -> str:
 
 def _judged(judged: Judged) -> list[str]:
     met = judged.strangers.values()
-    refused, caught = [one.share(one.refused) for one in met], [one.share(one.caught) for one in met]
-    shares = (judged.refusals, judged.own.share(judged.own.refused))
-    found = (
-        value for values in (refused, caught) for value in (sum(values) / max(len(values), 1), min(values, default=0))
-    )
-    return [*(f"{100 * share:.1f}" for share in shares), *(_rounded_down(value) for value in found)]
+    percent = [f"{100 * share:.1f}" for share in (judged.refusals, judged.own.share(judged.own.refused))]
+    for shares in ([one.share(one.refused) for one in met], [one.share(one.caught) for one in met]):
+        percent += [_rounded_down(sum(shares) / max(len(shares), 1)), _rounded_down(min(shares, default=0.0))]
+    return percent

@@ -66,7 +66,7 @@ def _measured(asked: argparse.Namespace, console: Console) -> Iterator[Measured]
     """Each set, then each run."""
     asked.out.mkdir(parents=True, exist_ok=True)
     known = list(_sets(asked, console))
-    others = [*known, *_without_labels(asked)]
+    others = [sets.drawn(one, asked.most_strangers, asked.seed) for one in (*known, *_without_labels(asked))]
     modalities = MODALITIES | asked.modality
     frozen = ((one, _frozen(one, asked.seed, console)) for one in known)
     runs = ((name, _trained(name, path, modalities.get(name, name))) for name, path in asked.runs.items())
@@ -102,7 +102,7 @@ def _without_labels(asked: argparse.Namespace) -> Iterator[Images]:
     yield strangers.photographs(asked.out / "data" / "photographs", asked.seed)
     for name, folder in asked.strangers.items():
         files = sorted(file for file in Path(folder).rglob("*") if file.suffix.lower() in PICTURES)
-        yield sets.of_files(name, (MODALITIES | asked.modality).get(name, name), files[: asked.images])
+        yield sets.of_files(name, (MODALITIES | asked.modality).get(name, name), files)
     yield strangers.noise(asked.out / "data" / "noise", asked.seed)
 
 
@@ -152,6 +152,7 @@ def _arguments(arguments: list[str] | None) -> argparse.Namespace:
     for name, (form, text) in texts.items():
         parser.add_argument(f"--{name}", action="append", default=[], type=_pair, metavar=form, help=text)
     parser.add_argument("--images", type=int, default=1500, help="of each set, at most")
+    parser.add_argument("--most-strangers", type=int, default=500, help="of each set that is sent to another's model")
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "gate", help="where everything lies")
     asked = parser.parse_args(arguments)

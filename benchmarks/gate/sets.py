@@ -111,6 +111,12 @@ def thinned(table: Manifest, images: int, seed: int) -> Manifest:
     return table.take(np.flatnonzero(np.isin(whose, kept)))
 
 
+def drawn(images: Images, most: int, seed: int) -> Images:
+    """At most so many of the images, as strangers."""
+    table = thinned(images.manifest, most, seed)
+    return Images(name=images.name, modality=images.modality, manifest=table, key=pipeline.fingerprint(table))
+
+
 def own(name: str, folder: Path, data: Path, images: int) -> RunConfig | None:
     """The training file of one of the project's sets with its manifest in place; None where the set is absent."""
     if name == "phantoms":
@@ -191,12 +197,17 @@ def of_files(name: str, modality: str | None, files: Sequence[Path]) -> Images:
 
 @cache
 def refused_by_file(images: Images, channels: int) -> Flags:
-    """Which of the images `gate.check` refuses for a network of so many channels: what the gateway does first, [N]."""
-    spec = InputSpec(height=64, width=64, channels=channels)  # type: ignore[arg-type]
+    """Which of the images `gate.check` refuses for a network of so many channels, [N]: the gateway's first look.
+
+    Pictures that are too small for it, as PneumoniaMNIST's 28 x 28, are enlarged: their size would tell them at once.
+    """
+    spec = InputSpec(height=64, width=64, channels=channels)
 
     def refused(file: Path) -> bool:
+        image = read(file.read_bytes())
+        times = -(-gate.MIN_SIDE // min(image.height, image.width))
         try:
-            gate.check(read(file.read_bytes()), spec)
+            gate.check(replace(image, pixels=image.pixels.repeat(times, axis=0).repeat(times, axis=1)), spec)
         except errors.ImageRefused:
             return True
         return False

@@ -32,7 +32,7 @@ def own_images(found: Sequence[Measured]) -> Table:
 def strangers(found: Sequence[Measured]) -> Table:
     """One row a stranger, one column a model: refused / refused or cautioned, as the gateway does it."""
     drawn = _table(
-        f"Strangers in service: share refused / refused or cautioned; * of another modality, {STRANGERS_REFUSED} / 1 wanted",
+        f"Strangers in service: refused / refused or cautioned; * of another modality, {STRANGERS_REFUSED} / 1 wanted",
         ("Sent to a model of",),
         [one.name for one in found],
     )

@@ -1,4 +1,4 @@
-"""The gate of one set or run, fitted by `training.reference.fit_gate` fold by fold and tried on all there is."""
+"""The gate of one set or run, fitted by `training.gate_fitting.fit_gate` fold by fold and tried on all there is."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from benchmarks.gate.methods import Features, Head, methods
 from benchmarks.gate.sets import Images, ImageSet, refused_by_file
 from benchmarks.gate.strangers import CHANGED
 from training import probe
+from training.gate_fitting import fit_gate
 from training.outputs import Network, Outputs
 from training.pipeline import Pixels
-from training.reference import CAUTIONS, REFUSALS, fit_gate
+from training.reference import CAUTIONS, REFUSALS
 from zoo import errors
 from zoo.imaging import gate
 from zoo.imaging.appearance import appearance

@@ -14,7 +14,8 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
 from training.conformal import Limit, limit, prediction_limit
-from training.reference import DIRECTIONS, FOLDS, statistics
+from training.gate_fitting import DIRECTIONS, FOLDS
+from training.reference import statistics
 from zoo.imaging.appearance import TOLERANCE
 
 NEIGHBOURS = 5

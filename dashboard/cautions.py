@@ -18,12 +18,13 @@ def banner(said: Caution) -> str:
     to the end of the bar where no picture is refused.
     """
     told, (advice, how) = escape(_how(said)), words.caution(said)
-    named = (_("usual"), _("unusual"), "" if said.refusal_ratio is None else _("refused"))
+    named = [_("usual"), _("unusual"), *([] if said.refusal_ratio is None else [_("refused")])]
     zones = "".join(f"<span>{escape(zone)}</span>" for zone in named)
+    kind = "ks-gauge" if said.refusal_ratio is not None else "ks-gauge ks-open"
     place = f'<i style="left:{100 * _along(said):.1f}%"></i>'
     return (
         f'<section class="ks-caution" role="alert"><h2>{escape(_(words.UNUSUAL))}</h2>'
-        f'<div class="ks-gauge" role="img" aria-label="{told}" title="{told}">{zones}{place}</div>'
+        f'<div class="{kind}" role="img" aria-label="{told}" title="{told}">{zones}{place}</div>'
         f'<p>{escape(advice)}</p><p class="ks-worth">{escape(how)}</p></section>'
     )
 

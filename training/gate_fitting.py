@@ -77,12 +77,17 @@ def fit_gate(
         pixels: uint8 [N, H, W, C] of the same.
         patients: whose each image is; groups of images where no patients are known.
         console: where progress is shown; silent without.
+
+    Raises:
+        BadRun: features are not finite.
     """
     console = console or Console(quiet=True)
     found = _fit_pictures(pixels, patients, console)
+    if not all(np.isfinite(outputs.embedding).all() for outputs in said.values()):
+        raise errors.BadRun("The network's features are not finite for some images. Train it again at a lower rate.")
     embedding = statistics(said["train"].embedding, DIRECTIONS["embedding"])
     distances = embedding.distance(said["val"].embedding)
-    if len(set(patients["val"])) >= LEAST_PATIENTS:
+    if len(set(patients["val"])) >= LEAST_PATIENTS and np.ptp(said["train"].embedding, axis=0).any():
         embedding = embedding.model_copy(update={"limits": caution_limit(distances, patients["val"])})
     found = found.model_copy(update={"embedding": embedding})
     found = _with_promises(found)
@@ -100,14 +105,12 @@ def _with_promises(found: Gate) -> Gate:
 
 def cautions(found: Gate) -> Iterator[str]:
     """What the reader should hold against the gate: limits on few images, or a test split that shows more."""
-    for limits in found.limits:
-        if limits.refusal_share is not None and limits.refusal_share > REFUSALS / REFUSING:
-            yield (
-                f"One of the gate's limits rests on {limits.patients} patients or groups of images, which can promise "
-                f"no fewer false refusals than {limits.refusal_share:.1%} by it alone; {REFUSALS:.0%} is wanted of the "
-                "whole gate."
-            )
     tested, promised = found.tested, found.refusal_share
+    if promised is not None and promised > REFUSALS and found.layout is not None and found.layout.limits is not None:
+        yield (
+            f"The gate's limits rest on {found.layout.limits.patients} patients or groups of images, which can promise "
+            f"no fewer false refusals than {promised:.1%}; {REFUSALS:.0%} is wanted."
+        )
     if tested is None or promised is None or not tested.images:
         return
     for count, share, what in (
@@ -115,11 +118,11 @@ def cautions(found: Gate) -> Iterator[str]:
         (tested.refused + tested.cautioned, found.caution_share, "refuses or cautions"),
     ):
         if share is not None and count / tested.images > share:
-            low, high = wilson(count / tested.images, tested.images)
+            low, high = wilson(count / tested.images, tested.patients)  # the images of a patient are alike
             yield (
-                f"The gate {what} {count} of {tested.images} test images ({count / tested.images:.1%}, 95 % interval "
-                f"{low:.1%} to {high:.1%}); at most {share:.1%} was promised"
-                + (", which so few images do not contradict." if low <= share else ".")
+                f"The gate {what} {count} of {tested.images} test images of {tested.patients} patients or groups "
+                f"({count / tested.images:.1%}, 95 % interval {low:.1%} to {high:.1%}); at most {share:.1%} was "
+                + ("promised, which lies within the interval." if low <= share else "promised.")
             )
 
 

@@ -15,6 +15,7 @@ FloatArray = npt.NDArray[np.floating]
 
 REFUSALS, CAUTIONS = 0.01, 0.05  # of images of the training's kind, by all comparisons together
 REFUSING, COMPARISONS = 2, 3  # texture and layout refuse; these and the embedding caution
+LEAST = 0.5  # of a limit on a picture: half the tolerance of `zoo.imaging.appearance`, for sets of one scanner
 APART = 1.15  # the second limit divided by the first, at least: of few patients one picture would set both
 
 
@@ -49,12 +50,14 @@ def statistics(features: FloatArray, directions: int, *, tolerance: float = 0.0)
 
 
 def picture_limits(distances: FloatArray, patients: Sequence[str], *, cross_fitted: bool) -> Limits:
-    """Both limits on held-out distances [N]; a refusal that begins farther keeps its promise all the more."""
+    """Both limits on held-out distances [N]; one that begins farther keeps its promise all the more."""
     found = caution_limit(distances, patients)
     refusal = limit(distances, patients, REFUSALS / REFUSING)
+    first = max(found.caution or 0.0, LEAST)
     return found.model_copy(
         update={
-            "refusal": max(_rounded_up(refusal.value), APART * (found.caution or 0.0)),
+            "caution": first,
+            "refusal": max(_rounded_up(refusal.value), APART * first),
             "refusal_share": refusal.share,
             "cross_fitted": cross_fitted,
         }

@@ -121,7 +121,7 @@ def _lowest(shares: dict[str, Interval]) -> str:
 
 def gate_section(found: Gate) -> Section:
     """What the gate promises, on how many patients that rests, and what it did with the test split."""
-    header = ("Compared by", "Patients", "Images", "Cautioned, at most", "Refused, at most")
+    header = ("Compared by", "Patients or groups", "Images", "Cautioned or refused", "Refused")
     named = (
         ("grey levels and texture", found.texture),
         ("layout", found.layout),
@@ -144,18 +144,20 @@ def gate_section(found: Gate) -> Section:
         )
         return Section("Unusual images", note=note)
     whole = (found.caution_share, found.refusal_share)
-    rows.append(cells("All together", "", "", *map(_tenths, whole)))
+    rows.append(cells("Promised, all together", "", "", *map(_tenths, whole)))
     if (tested := found.tested) is not None and tested.images:
         shares = [
             Cell(
-                f"{count} of {tested.images}", "{:.1%} to {:.1%}".format(*wilson(count / tested.images, tested.images))
+                f"{_tenths(count / tested.images)}, {count} images",
+                "{:.1%} to {:.1%}".format(*wilson(count / tested.images, tested.patients)),
             )
             for count in (tested.cautioned + tested.refused, tested.refused)
         ]
-        rows.append((*cells("The test split", tested.patients, tested.images), *shares))
+        rows.append((*cells("Measured on the test split", tested.patients, tested.images), *shares))
     note = (
-        "Of images of new patients, of the training's kind, no more are answered with a caution or refused (conformal "
-        "limits; Lee, Barber and Willett 2023, arXiv 2306.06342). Small figures are Wilson's 95 % intervals."
+        "The rows above the last are promises: of images of new patients, of the training's kind, no larger share is "
+        "cautioned or refused (conformal limits; Lee, Barber and Willett 2023, arXiv 2306.06342). Groups are images "
+        "that belong together where no patients are known. Small figures: Wilson's 95 % intervals over these."
     )
     return Section("Unusual images", header, tuple(rows), note)
 

@@ -207,8 +207,11 @@ class ModelCard(Record):
         """Reads the cards of older bundles, which hold a `reference_embedding` and no `gate`."""
         if isinstance(values, dict) and "reference_embedding" in values:
             values = dict(values)
-            if known := values.pop("reference_embedding"):
-                values.setdefault("gate", of_older_card(dict(known)))
+            known = values.pop("reference_embedding")
+            if isinstance(known, dict) and values.get("gate") is None:
+                values["gate"] = of_older_card(known)
+            elif known is not None and not isinstance(known, dict):
+                raise ValueError("reference_embedding is not an object")
         return values
 
     @property

@@ -89,7 +89,7 @@ class Reference(Record):
 
 
 class Tested(Record):
-    """What the gate did with the test split, which took no part in setting it.
+    """What the limits did with the test split, which took no part in setting them.
 
     Attributes:
         images, patients: how many it was tried on; groups of images where no patients are known.
@@ -116,7 +116,7 @@ class Gate(Record):
             them, so that they tell strangers worse than the pictures do, and differ a little from machine to machine.
         refusal_share: the share of images of the training's kind that are refused, at most: the sum over the limits.
         caution_share: the share that is refused or cautioned, at most; None on the cards of older bundles.
-        tested: what the whole gate did with the test split.
+        tested: what the limits did with the test split.
         cautions: what the reader should hold against the gate, in sentences.
     """
 
@@ -148,10 +148,9 @@ def of_older_card(known: dict[str, Any]) -> dict[str, Any]:
     negative: dict[str, Any] = {name: known[name] for name in ("mean_picture", "likeness") if name in known}
     if (limit := known.get("limit")) is None:
         return {**negative, "embedding": statistics}
-    images = known["validation_images"]
-    limits = {"refusal": limit, "refusal_share": known["false_refusals"], "patients": images, "images": images}
-    tested = {"images": known["test_images"], "patients": known["test_images"], "refused": known["test_refused"]}
-    share = known["false_refusals"]
+    share, images, tested_images = (known.get(n) or 0 for n in ("false_refusals", "validation_images", "test_images"))
+    limits = {"refusal": limit, "refusal_share": share, "patients": images, "images": images}
+    tested = {"images": tested_images, "patients": tested_images, "refused": known.get("test_refused", 0)}
     return {**negative, "embedding": statistics | {"limits": limits}, "refusal_share": share, "tested": tested}
 
 

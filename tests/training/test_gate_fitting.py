@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 from training.gate_fitting import cautions, fit_gate
 from training.outputs import Outputs
-from training.reference import CAUTIONS, REFUSALS, statistics
+from training.reference import CAUTIONS, LEAST, REFUSALS, statistics
 from zoo.cards import ModelCard
+from zoo.errors import BadBundle, BadRun
 from zoo.imaging import gate
 from zoo.reference import Gate
 
@@ -76,7 +78,7 @@ def test_patients_are_counted_and_not_their_images():
     assert found.embedding.limits.caution_share == pytest.approx(1 / 31)
     assert (found.texture.limits.patients, found.texture.limits.images) == (85, 340)
     assert found.refusal_share == pytest.approx(2 / 86)
-    assert any("rests on 85 patients" in caution for caution in cautions(found))
+    assert any("rest on 85 patients" in caution for caution in cautions(found))
 
 
 def test_strangers_are_refused_by_texture_and_layout_and_cautioned_by_features():
@@ -137,7 +139,9 @@ def test_a_test_split_that_shows_more_than_was_promised_earns_a_caution():
         found.model_copy(update={"tested": found.tested.model_copy(update={"refused": count, "cautioned": 0})})
         for count in (120, 3)
     )
-    assert any("refuses 120 of 600 test images (20.0%" in caution for caution in cautions(worse))
+    assert any(
+        "refuses 120 of 600 test images of 600 patients or groups (20.0%" in caution for caution in cautions(worse)
+    )
     assert not any("test images" in caution for caution in cautions(better))
 
 
@@ -194,5 +198,42 @@ def test_the_card_of_a_bundle_without_limits_is_still_read():
     from tests.dashboard.canned import card
 
     old = {name: OLD[name] for name in ("mean", "standard_deviation", "images")}
-    found = ModelCard.model_validate(card().model_dump(mode="json") | {"reference_embedding": old, "gate": None})
-    assert found.gate in (None, Gate()) or found.gate.limits == ()
+    written = card().model_dump(mode="json", exclude={"gate"})
+    found = ModelCard.model_validate(written | {"reference_embedding": old}).gate
+    assert found.embedding.images == 300
+    assert found.limits == ()
+
+
+@pytest.mark.parametrize("damaged", [5, [1], {"mean": 3}, {**OLD, "limit": "far"}])
+def test_a_damaged_older_card_is_a_bad_bundle(damaged):
+    from tests.dashboard.canned import card
+
+    written = card().model_dump(mode="json", exclude={"gate"}) | {"reference_embedding": damaged}
+    with pytest.raises(BadBundle, match="not readable"):
+        ModelCard.from_json(json.dumps(written))
+
+
+def test_features_that_never_vary_set_no_limit_and_caution_nothing():
+    sizes = {"train": 60, "val": 40, "test": 3}
+    rng = np.random.default_rng(0)
+    still = {name: said(np.zeros((count, 8))) for name, count in sizes.items()}
+    still["test"] = said(np.eye(3, 8))
+    patients = {name: [f"{name}-{row}" for row in range(count)] for name, count in sizes.items()}
+    found = fit_gate(still, {name: pictures(count, rng) for name, count in sizes.items()}, patients)
+    assert found.embedding.limits is None
+
+
+def test_pictures_that_are_all_the_same_still_set_limits_that_others_can_keep():
+    one = pictures(1, np.random.default_rng(0))
+    sizes = {"train": 60, "val": 40, "test": 3}
+    found = fitted(sizes, pixels={name: np.repeat(one, count, axis=0) for name, count in sizes.items()})
+    assert found.texture.limits.caution == LEAST
+    lighter = (one[0].astype(int) + 3).clip(0, 255).astype(np.uint8)
+    assert gate.check_pixels(lighter, found) is None
+
+
+def test_features_that_are_not_finite_end_the_evaluation_with_a_message():
+    broken = {name: said(np.full((30, 4), np.nan)) for name in SIZES}
+    groups = {name: [f"{row}" for row in range(30)] for name in SIZES}
+    with pytest.raises(BadRun, match="not finite"):
+        fit_gate(broken, {name: pictures(30, np.random.default_rng(0)) for name in SIZES}, groups)

@@ -153,18 +153,27 @@ def _judged(features: npt.NDArray[np.floating], known: Reference | None, measure
     """A refusal beyond the second limit, a caution beyond the first; features that are not finite are refused."""
     if known is None or (limits := known.limits) is None:
         return None
-    distance = float(known.distance(features[None])[0])
+    distance = float(known.distance(features[None])[0]) if np.isfinite(features).all() else math.inf
     farthest = math.inf if limits.refusal is None else limits.refusal
-    if not distance <= farthest:
+    if not math.isfinite(distance) or distance > farthest:
         raise errors.ImageRefused(
-            f"The picture is unlike the {known.images} images that this model learnt from, {_BY[measure]}: "
-            f"{distance / farthest:.3g} times the distance from which images are refused. Check that it is of "
-            "the kind that the model's question names, or choose another model.",
+            f"The picture is unlike the {known.images} images that this model learnt from, {_BY[measure]}"
+            f"{_beyond(distance, farthest)}. Is it of the kind that the model's question names, whole, without a frame "
+            "around it, and exported as the training images were? Send the original, or choose another model.",
             Reason.OUT_OF_DISTRIBUTION,
         )
     if limits.caution is None or limits.caution_share is None or distance <= limits.caution:
         return None
     return _caution(measure, distance / limits.caution, limits, limits.caution, limits.caution_share)
+
+
+def _beyond(distance: float, farthest: float) -> str:
+    if not (math.isfinite(distance) and math.isfinite(farthest)):
+        return ""
+    ratio = distance / farthest
+    return (
+        ": just beyond the limit" if ratio < 1.05 else f": {ratio:.2f} times the distance from which images are refused"
+    )
 
 
 def _caution(measure: Measure, ratio: float, limits: Limits, first: float, share: float) -> Caution:

@@ -173,17 +173,23 @@ def test_an_image_between_the_limits_is_answered_with_a_caution_that_says_how_un
 
 
 def test_an_image_beyond_the_second_limit_is_refused_and_no_probability_is_said():
-    with pytest.raises(errors.ImageRefused, match=r"unlike the 100 images .* 1.09 times the distance") as caught:
+    with pytest.raises(errors.ImageRefused, match=r"unlike the 100 images .* 1\.09 times the distance") as caught:
         check_embedding(FAR, Gate(embedding=reference(2.0, 1.0)))
     assert caught.value.reason is Reason.OUT_OF_DISTRIBUTION
     assert "probability" not in str(caught.value)
 
 
+def test_a_little_beyond_the_limit_is_called_so():
+    with pytest.raises(errors.ImageRefused, match="features of it: just beyond the limit"):
+        check_embedding(FAR, Gate(embedding=reference(2.18, 1.0)))
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, 1e300])
 @pytest.mark.parametrize("known", [limits(2.0), limits(2.0, 1.0).model_copy(update={"refusal": None})])
-def test_features_that_are_not_finite_are_refused(known):
+def test_features_that_are_not_finite_are_refused(known, odd):
     embedding = reference().model_copy(update={"limits": known})
     with pytest.raises(errors.ImageRefused):
-        check_embedding(np.array([np.nan, 2.0, 3.0]), Gate(embedding=embedding))
+        check_embedding(np.array([odd, 2.0, 3.0]), Gate(embedding=embedding))
 
 
 def test_without_a_second_limit_the_farthest_image_is_cautioned_and_not_refused():

@@ -44,11 +44,12 @@ def claim(run: Run, config: RunConfig) -> None:
         BadRun: it holds something else, or a run of another configuration; what differs is named.
     """
     wanted = config.model_dump(mode="json")
-    if not (run.path / "config.json").is_file():
-        if run.path.exists() and any(not path.name.startswith(".") for path in run.path.iterdir()):
-            raise errors.BadRun(f"{run.path} holds something that is no run. Choose another name or --runs folder.")
+    held = {path.name for path in run.path.iterdir() if not path.name.startswith(".")} if run.path.exists() else set()
+    if held <= {"config.json"}:  # nothing, or a run that was refused before it had split its images
         run.write_json("config.json", wanted)
         return
+    if "config.json" not in held:
+        raise errors.BadRun(f"{run.path} holds something that is no run. Choose another name or --runs folder.")
     found = run.config.model_dump(mode="json")
     if differences := _differences(found, wanted):
         raise errors.BadRun(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from training.claim import alone
+from training.claim import alone, claim
+from training.config import RunConfig
 from training.runs import Run
 from zoo import errors
 
@@ -39,3 +40,22 @@ def test_a_lock_is_given_back_when_training_fails(tmp_path: Path) -> None:
         raise RuntimeError
     with alone(run):
         pass
+
+
+def test_a_run_that_was_refused_before_its_images_were_split_may_be_begun_otherwise(tmp_path: Path) -> None:
+    run = Run(tmp_path / "tiny")
+    values = {
+        "name": "tiny",
+        "task": "phantom-chest",
+        "manifest": "none.csv",
+        "backbone": "small-cnn",
+        "image_size": 64,
+        "stage": [{"epochs": 1}],
+    }
+    first, second = (RunConfig.parse(values | {"seed": seed}, source="test") for seed in (0, 1))
+    claim(run, first)
+    claim(run, second)
+    assert run.config.seed == 1
+    (run.path / "split.csv").touch()
+    with pytest.raises(errors.BadRun, match="another configuration: seed"):
+        claim(run, first)

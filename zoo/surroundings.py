@@ -23,6 +23,14 @@ def prepare() -> None:
         _make_home()
 
 
+def drop_output() -> None:
+    """Drops what standard output does not take, on a full disk, say: Python would fail once more as it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _take_any_text(stream: io.TextIOWrapper) -> None:
     """In the locale C text goes out as UTF-8, as click writes it; in any other a question mark replaces the others."""
     plain = codecs.lookup(stream.encoding).name == "ascii"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -124,11 +125,27 @@ def _end(error: Exception) -> NoReturn:
     sys.exit(1)
 
 
+def _run() -> None:
+    """The command, to the last byte of its output."""
+    try:
+        app()
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+
 def main() -> None:
     """Runs the command; a mistake of the user's ends in one line, not in a traceback."""
     surroundings.prepare()
     try:
-        app()
+        _run()
+    except OSError as error:
+        surroundings.drop_output()
+        if error.errno not in (errno.ENOSPC, errno.EPIPE):
+            raise
+        what = error.filename or "Standard output or a file"
+        typer.echo(f"kerascope: {what} cannot be written: {error.strerror}.", err=True)
+        sys.exit(1)
     except errors.KerascopeError as error:
         _end(error)
     except ModuleNotFoundError as error:

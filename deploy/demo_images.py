@@ -53,12 +53,18 @@ class Answer:
 
 
 def pick_samples(plan: Plan, labels: tuple[str, ...]) -> list[Path]:
-    """Copies images of test patients to `samples`: one with each finding and one with none, where there are such."""
+    """Copies images of test patients to `samples`: one with each finding and one with none, where there are such.
+
+    Raises:
+        BadRun: the run names no image of a test patient.
+    """
     with (plan.run_folder / "split.csv").open() as table:
         rows = [row for row in csv.DictReader(table) if row["split"] == "test"]
     found = [next((row for row in rows if row[label] == "1"), None) for label in labels]
     clear = next((row for row in rows if all(row[label] == "0" for label in labels)), None)
     names = dict.fromkeys(row["file"] for row in (*found, clear) if row)
+    if not names:
+        raise errors.BadRun(f"{plan.run_folder / 'split.csv'} names no image of a test patient; the run is damaged.")
     shutil.rmtree(plan.samples, ignore_errors=True)
     plan.samples.mkdir(parents=True)
     return [

@@ -11,9 +11,13 @@ from pydantic.fields import FieldInfo
 
 
 def table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A Markdown table; `|` in a cell is escaped."""
+    """A Markdown table; `|` in a cell is escaped, and a cell of several lines becomes one."""
     lines = [headings, tuple("---" for _ in headings), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.splitlines()).replace("|", "\\|")
 
 
 def page(title: str, source: str, *parts: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from zoo.loopback import is_loopback_target
+
 # Several servers behind one name take turns, and a call that met a server that is going is made of another one: Predict
 # changes nothing, so asking twice is safe. Where most calls fail (all queues are full, say) there is no second asking.
 # https://github.com/grpc/grpc/blob/master/doc/service_config.md, gRFC A6 (retries and their throttling)
@@ -35,3 +37,9 @@ CHANNEL_OPTIONS = (
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
 )
+
+
+def direct(target: str) -> tuple[tuple[str, object], ...]:
+    """The channel option that asks this machine's own servers without the proxy of `http_proxy` and the like; none for
+    other targets. grpc_types.h, GRPC_ARG_ENABLE_HTTP_PROXY."""
+    return (("grpc.enable_http_proxy", 0),) if is_loopback_target(target) else ()

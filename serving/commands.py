@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from serving.modelserver.options import REFUSED, Options
-from zoo import errors, terminal
+from zoo import errors, extras, terminal
 
 app = typer.Typer()
 # The flags that are read from the environment where they are not given.
@@ -69,6 +69,8 @@ def serve(version: bool, **flags: Any) -> None:
         _say_version()
         return
     options = Options(**flags)
+    if options.engine == "openvino":
+        extras.need("openvino", "`kerascope serve --engine openvino`")
     terminal.load_tensorflow()
     from serving.modelserver.server import run
 

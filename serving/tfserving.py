@@ -21,7 +21,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.channel import CHANNEL_OPTIONS
+from serving.channel import CHANNEL_OPTIONS, direct
 from zoo import errors
 from zoo.cards import ModelCard
 
@@ -67,7 +67,7 @@ class ModelServer:
 
     def __init__(self, address: str, *watches: grpc.UnaryUnaryClientInterceptor) -> None:
         self.address = address
-        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = grpc.insecure_channel(address, options=(*CHANNEL_OPTIONS, *direct(address)))
         if watches:
             self._channel = grpc.intercept_channel(self._channel, *watches)
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)

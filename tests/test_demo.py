@@ -188,6 +188,14 @@ def test_an_unusual_sample_is_passed_over_and_shown_where_there_is_none_better(d
         shown(refused, refused)
 
 
+def test_a_run_without_test_patients_is_damaged(demo_build, demo_images, tmp_path):
+    plan = demo_build.Plan(tmp_path, "phantoms", 40, 128, ())
+    plan.run_folder.mkdir(parents=True)
+    (plan.run_folder / "split.csv").write_text("file,patient,split,nodule\n")
+    with pytest.raises(errors.BadRun, match=r"split\.csv names no image"):
+        demo_images.pick_samples(plan, ("nodule",))
+
+
 def alive(pid: int) -> bool:
     """Whether the process is still there a second after it should not be."""
     for _ in range(10):

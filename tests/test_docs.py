@@ -173,3 +173,9 @@ def test_every_page_is_reached_from_the_map():
         (DOCS / target).resolve() for target in re.findall(r"\]\(([\w/.-]+\.md)\)", (DOCS / "README.md").read_text())
     }
     assert linked == {page for page in DOCS.rglob("*.md") if page != DOCS / "README.md"}
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_a_row_of_a_table_is_one_line(page):
+    rows = [line for line in FENCE.sub("", page.read_text()).splitlines() if line.startswith("|")]
+    assert [row for row in rows if not row.endswith("|")] == []

@@ -39,6 +39,7 @@ NEEDS = {
     "explain maps x --images y --out z": "train",
     "features filters x --out y": "train",
     "serve --model_base_path=/x": "serve",
+    "serve --model_base_path=/x --engine openvino": "openvino",
     "gateway --insecure": "serve",
     "gateway token --secret-file x --subject x --role system": "serve",
     "deploy render --out x": "serve",

@@ -82,3 +82,15 @@ def test_weights_that_cannot_be_downloaded_are_a_mistake_with_a_remedy_even_with
     pixels = keras.Input((64, 64, 3))
     with pytest.raises(BadConfig, match=r"nobody answers.*set KERAS_HOME"):
         backbones.get("mobilenetv2").features(pixels, weights="imagenet")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("words", [("--help",), ("zoo", "tasks"), ("zoo", "tasks", "--json")])
+def test_an_output_that_takes_nothing_ends_in_one_line(tmp_path, words, unbuffered):
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/", "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-m", "kerascope", *words]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, env=environ, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == b"kerascope: Standard output or a file cannot be written: No space left on device.\n"

@@ -83,10 +83,14 @@ def read_config(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
         BadConfig: Keras could not be imported with this file.
     """
     path = config_path(environment)
+    if path.exists() and not path.is_file():
+        raise _unusable(path, "cannot be read (it is a folder, a pipe or a device, not a file)")
     try:
         said = json.loads(path.read_bytes()) if path.exists() else {}
     except OSError as error:
         raise _unusable(path, f"cannot be read ({error.strerror})") from None
+    except RecursionError:
+        raise _unusable(path, "nests too deeply to be read") from None
     except ValueError:
         return {_FILE: "not JSON"}
     if not isinstance(said, dict):

@@ -20,6 +20,7 @@ from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
+from serving.channel import direct
 from zoo import errors
 
 DNS = "dns:///"
@@ -73,7 +74,7 @@ class Control:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self._channel = grpc.insecure_channel(address)
+        self._channel = grpc.insecure_channel(address, options=direct(address))
         self._models, self._predictions = ModelServiceStub(self._channel), PredictionServiceStub(self._channel)
 
     def close(self) -> None:

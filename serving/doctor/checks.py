@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
@@ -38,7 +39,9 @@ class Check:
 
 def without_paths(text: str) -> str:
     """A text of somebody else's, with the home, the working and the temporary folder named by what they are."""
-    folders = {os.path.expanduser("~"): "~", tempfile.gettempdir(): "TMPDIR", os.getcwd(): "."}
+    folders = {os.path.expanduser("~"): "~", tempfile.gettempdir(): "TMPDIR"}
+    with suppress(FileNotFoundError):  # the working folder was deleted
+        folders[os.getcwd()] = "."
     for folder in sorted(folders, key=len, reverse=True):
         if len(folder) > 1:
             text = text.replace(folder, folders[folder])

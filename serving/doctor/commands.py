@@ -18,7 +18,7 @@ def doctor(
     """Say what this machine is and what about it is unusual, and test Kerascope on it; status 1 if a thing is wrong."""
     from serving.doctor import environment, machine, ports, report, software, tested
 
-    console = terminal.console()
+    console = report.console()
     checks = [*machine.examine(), *software.examine(), *ports.examine(), *environment.examine()]
     with console.status("Testing one known image"):
         checks += tested.selftest()

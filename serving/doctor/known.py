@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from zoo import errors
 from zoo.bundles import Bundle
+from zoo.imaging.image import read
 from zoo.registry import archive
 
 HERE = Path(__file__).with_name("known")
@@ -58,10 +62,28 @@ class Known:
         bundle.verify()
         return bundle
 
+    def damaged(self) -> list[str]:
+        """The names of those of the three files that are missing or cannot be read."""
+        with tempfile.TemporaryDirectory() as scratch:
+            readers = {
+                IMAGE: lambda: read(self.image),
+                ANSWERS: lambda: self.answers,
+                BUNDLE: lambda: self.unpack(Path(scratch)),
+            }
+            return [name for name, reader in readers.items() if not _works(reader)]
+
     def difference(self, answers: dict[str, FloatArray]) -> float:
         """The largest difference of these answers from the stored ones, as a share of the largest number of that
         output; infinite where one is missing, of another shape or not finite."""
         return max(_difference(answers.get(name), stored) for name, stored in self.answers.items())
+
+
+def _works(reader: Callable[[], object]) -> bool:
+    try:
+        reader()
+    except (errors.KerascopeError, OSError, ValueError, LookupError, TypeError):
+        return False
+    return True
 
 
 def _difference(found: FloatArray | None, stored: FloatArray) -> float:

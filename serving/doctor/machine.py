@@ -98,16 +98,20 @@ def memory(root: Path) -> Check:
 
 def disks() -> Iterator[Check]:
     """Free room where Kerascope writes. The folders are named by what they are: a path may name a person."""
-    yield _disk("working folder", Path.cwd())
+    yield _disk("working folder", Path())
     yield _disk("registry", Path(os.environ.get("KERASCOPE_REGISTRY") or "registry"))
     yield _disk("temporary folder", Path(tempfile.gettempdir()))
 
 
 def _disk(name: str, folder: Path) -> Check:
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    try:
+        folder = folder.absolute()
+    except FileNotFoundError:
+        return Check(PART, f"disk: {name}", "the working folder was deleted", State.UNUSUAL, "Go to another folder.")
+    there = next(each for each in (folder, *folder.parents) if each.exists())
     free, writable = shutil.disk_usage(there).free, os.access(there, os.W_OK)
     found = f"{_gigabytes(free)} free, {'writable' if writable else 'not writable'}"
-    found += "" if there == folder.absolute() else " (not there yet)"
+    found += "" if there == folder else " (not there yet)"
     if not writable:
         return Check(PART, f"disk: {name}", found, State.UNUSUAL, "Take a folder that you may write to.")
     if free < LITTLE_DISK_BYTES:

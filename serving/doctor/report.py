@@ -9,10 +9,12 @@ from importlib import metadata
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from serving.doctor.checks import Check, State
+from zoo import terminal
 
+LEAST_WIDTH = 60
 STYLES = {State.OK: "green", State.UNUSUAL: "yellow", State.NOT_TESTED: "dim", State.WRONG: "bold red"}
 
 
@@ -26,10 +28,20 @@ def as_dict(checks: list[Check]) -> dict[str, object]:
     return {"version": _version(), "well": well(checks), "checks": [asdict(check) for check in checks]}
 
 
+def console() -> Console:
+    """Where `show` prints; at least LEAST_WIDTH wide, for a narrower table has no room for its facts."""
+    found = terminal.console()
+    found.width = max(found.width, LEAST_WIDTH)
+    return found
+
+
 def show(checks: list[Check], console: Console) -> None:
     """Prints a table for each part, a fix below what it mends, and the sum."""
     for part in dict.fromkeys(check.part for check in checks):
-        table = Table(title=part, title_justify="left", box=box.SIMPLE_HEAD, show_header=False, show_edge=False)
+        columns = [Column(overflow="fold") for _ in range(3)]
+        table = Table(
+            *columns, title=part, title_justify="left", box=box.SIMPLE_HEAD, show_header=False, show_edge=False
+        )
         for check in checks:
             if check.part == part:
                 fix = f"\nFix: {check.fix}" if check.fix else ""
@@ -38,13 +50,16 @@ def show(checks: list[Check], console: Console) -> None:
                 )
         console.print(table)
         console.print()
-    console.print(_sum(checks), style="bold")
+    console.print(summary(checks), style="bold")
 
 
-def _sum(checks: list[Check]) -> str:
+def summary(checks: list[Check]) -> str:
+    """The closing line: the verdict, what was not tested, and how many findings there are of each state."""
     count = Counter(check.state for check in checks)
     said = ", ".join(f"{count[state]} {state.value}" for state in State if count[state])
-    verdict = "Nothing is wrong" if well(checks) else "Something is wrong"
+    untested = ", ".join(check.name for check in checks if check.state is State.NOT_TESTED)
+    verdict = "Nothing found wrong" if well(checks) else "Something is wrong"
+    verdict += f"; not tested: {untested}. Findings" if untested else ""
     return f"Kerascope {_version()}. {verdict}: {said}."
 
 

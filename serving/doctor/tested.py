@@ -11,10 +11,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from serving.doctor.checks import Check, State, without_paths
-from serving.doctor.known import HERE
+from serving.doctor.known import HERE, Known
 from serving.doctor.selftest import PART, STEPS
 
 NEEDED = ("tensorflow", "keras", "tensorflow_serving", "grpc_reflection", "prometheus_client")
+_AGAIN = "Install Kerascope again, from the wheel or the checkout that it came from: pip install --force-reinstall."
 LONGEST_S = 180.0
 _BY_SIGNAL = {
     signal.SIGILL: "TensorFlow was not built for this processor: its wheels need AVX.",
@@ -33,6 +34,10 @@ def selftest(folder: Path = HERE, *, longest_s: float = LONGEST_S) -> list[Check
     lacking = [name for name in NEEDED if find_spec(name) is None]
     if lacking:
         return _untested(STEPS, f"{', '.join(lacking)}: not installed", "pip install 'kerascope[serve]'")
+    if damaged := Known(folder).damaged():
+        found = f"the installation is incomplete: {', '.join(damaged)} missing or damaged"
+        wrong = Check(PART, "known image and bundle", found, State.WRONG, _AGAIN)
+        return [wrong, *_untested(STEPS, "its files are missing or damaged", "")]
     printed, end = _run(folder, longest_s)
     checks = [_check(json.loads(line)) for line in printed.splitlines() if line.startswith("{")]
     left = STEPS[len(checks) :]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import grpc
 
+from serving.channel import direct
 from serving.security import files
 from zoo import errors
 
@@ -75,6 +76,7 @@ class Connection:
         Raises:
             BadConfig: a file cannot be read, or is no PEM.
         """
+        options = (*options, *direct(address))
         if self.tls_ca is None:
             return grpc.insecure_channel(address, options=options)
         credentials = grpc.ssl_channel_credentials(

@@ -60,10 +60,16 @@ def test_a_settings_file_that_keras_would_end_on_is_named_with_its_fault(tmp_pat
     assert fault in str(caught.value)
 
 
-def test_a_settings_file_that_cannot_be_read_is_named(tmp_path):
-    (tmp_path / "keras.json").mkdir()
-    with pytest.raises(errors.BadConfig, match="cannot be read"):
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to(os.devnull)])
+def test_a_settings_file_that_cannot_be_read_is_named(tmp_path, make):
+    make(tmp_path / "keras.json")
+    with pytest.raises(errors.BadConfig, match="not a file"):
         keras_settings.deviations({"KERAS_HOME": str(tmp_path)})
+
+
+def test_a_settings_file_that_nests_too_deeply_is_named(tmp_path):
+    with pytest.raises(errors.BadConfig, match="too deeply"):
+        keras_settings.deviations(home(tmp_path, "[" * 100_000))
 
 
 def test_the_file_that_keras_writes_itself_changes_nothing(tmp_path):

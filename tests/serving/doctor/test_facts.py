@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from serving.doctor import environment, machine, ports, report, software
-from serving.doctor.checks import Check, State
+from serving.doctor.checks import Check, State, without_paths
 
 INTEL = "model name\t: Some Processor\nflags\t\t: fpu sse2 avx avx2 avx512f amx_tile\n"
 
@@ -155,9 +155,36 @@ def test_a_variable_that_changes_numbers_is_shown_with_its_value_and_what_it_doe
     assert found.found.startswith("is AVX2: hides processor features")
 
 
-def test_a_proxy_that_stands_between_gateway_and_model_server_is_told():
-    assert next(environment.proxy({"http_proxy": "http://proxy"})).fix == "export no_proxy=localhost,127.0.0.1"
-    assert not list(environment.proxy({"http_proxy": "http://proxy", "no_proxy": "localhost,127.0.0.1"}))
+def test_a_proxy_is_told_and_is_not_unusual():
+    (found,) = environment.proxy({"http_proxy": "http://proxy"})
+    assert (found.name, found.state) == ("http_proxy", State.OK)
+    assert not list(environment.proxy({}))
+
+
+def test_a_narrow_terminal_cuts_no_fact(monkeypatch, capsys):
+    long = "a fact " * 30 + "/with/a/very/long/word/" * 10 + "end"
+    for columns in ("0", "20", "80"):
+        monkeypatch.setenv("COLUMNS", columns)
+        report.show([Check("machine", "disk: temporary folder", long)], report.console())
+        shown = capsys.readouterr().out
+        assert "".join(long.split()) in "".join(shown.replace("disk: temporary folder", "").replace(" ok ", "").split())
+
+
+def test_a_report_names_what_was_not_tested():
+    untested = Check("self-test", "gateway", "tensorflow: not installed", State.NOT_TESTED)
+    assert "Nothing found wrong; not tested: gateway." in report.summary([Check("p", "n", "f"), untested])
+    assert "Nothing found wrong: 1 ok." in report.summary([Check("p", "n", "f")])
+
+
+def test_a_working_folder_that_was_deleted_is_told(monkeypatch, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    found = list(machine.disks())
+    assert found[0].state is State.UNUSUAL
+    assert "deleted" in found[0].found
+    assert without_paths("plain") == "plain"
 
 
 def test_unusual_settings_of_keras_are_told_and_unusable_ones_are_wrong(tmp_path):

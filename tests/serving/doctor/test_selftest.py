@@ -60,7 +60,8 @@ def test_without_tensorflow_it_is_well_and_says_what_it_could_not_test(tmp_path)
     block = "import sys; sys.modules['tensorflow'] = None; sys.modules['tensorflow_serving'] = None"
     done = doctor(cwd=tmp_path, code=block, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("not tested") == len(STEPS) + 1
+    assert done.stdout.count("not tested") == len(STEPS) + 2  # a line of each, their number, and the closing line
+    assert "not tested: TensorFlow, SavedModel" in done.stdout
     assert "pip install 'kerascope[serve]'" in done.stdout
 
 
@@ -76,11 +77,15 @@ def test_a_damaged_answer_is_told(copy):
     assert all("oneDNN" in check.fix for check in others)
 
 
-@pytest.mark.slow
-def test_a_damaged_bundle_is_told_and_what_follows_is_not_tested(copy):
-    (copy / known.BUNDLE).write_bytes((copy / known.BUNDLE).read_bytes()[:1000])
-    states = [check.state for check in tested.selftest(copy)]
-    assert states == [State.OK, State.WRONG, State.NOT_TESTED, State.NOT_TESTED]
+@pytest.mark.parametrize("name", [known.BUNDLE, known.IMAGE, known.ANSWERS])
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:300])])
+def test_an_incomplete_installation_is_told_with_the_file_and_nothing_is_tested(copy, name, spoil):
+    spoil(copy / name)
+    first, *others = tested.selftest(copy)
+    assert first.state is State.WRONG
+    assert name in first.found
+    assert "Install Kerascope again" in first.fix
+    assert [check.state for check in others] == [State.NOT_TESTED] * len(STEPS)
 
 
 def test_a_self_test_that_does_not_end_is_stopped():

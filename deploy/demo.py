@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from demo_build import ANEW, CONFIGS, ROOT, Plan, build
+from demo_build import ANEW, CONFIGS, GO_ON, ROOT, Plan, build
 from demo_images import Answer, asked, draw_stranger, first_answer, pick_samples
 from demo_output import show_answer, show_stranger, show_summary, summarise
 from rich.console import Console
@@ -116,6 +116,12 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def advice(error: Exception) -> str:
+    """What to do next: to begin anew helps where data, run or bundle are at fault, and not where a service is."""
+    services = (errors.ModelNotReady, errors.BackendTimeout, errors.BadConfig)
+    return GO_ON if isinstance(error, services) else ANEW
+
+
 def main() -> int:
     """Runs the demo; 0 if it came to its end or was stopped while serving."""
     arguments = read_arguments()
@@ -139,7 +145,7 @@ def main() -> int:
         return 0 if serving else 130
     except (errors.KerascopeError, OSError) as error:
         console.print(f"[red]The demo stopped:[/] {escape(str(error))}", soft_wrap=True)
-        console.print(ANEW)
+        console.print(advice(error))
         return 1
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -20,6 +20,7 @@ from zoo.bundles import Bundle
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = {"none": "phantoms", "imagenet": "phantoms-imagenet"}
 ANEW = "If it stops here again: `make demo FRESH=1` deletes what was made before and makes everything anew."
+GO_ON = "What was made before is kept: `make demo` goes on with it."
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from rich.console import Console
 from zoo import errors
 
 KERASCOPE = (sys.executable, "-m", "kerascope")
+LOCAL = "127.0.0.1"
+_RESERVED: list[socket.socket] = []
 
 
 @dataclass
@@ -78,14 +80,27 @@ class Services:
 
 
 def free_port(wanted: int) -> int:
-    """`wanted` if nothing listens there, else any free port of this machine."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError:
-            probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """`wanted` if nothing listens there and no other demo has reserved it, else any free port of this machine.
+
+    It stays reserved for as long as this process lives, by a UDP socket of the same number: a service opens its TCP
+    port only seconds later, and two demos that begin together would take the same ones.
+
+    Raises:
+        BadConfig: no port is free.
+    """
+    for port in (wanted, *[0] * 20):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            reservation = socket.socket(type=socket.SOCK_DGRAM)
+            try:
+                probe.bind((LOCAL, port))
+                reservation.bind(probe.getsockname())
+            except OSError:
+                reservation.close()
+                continue
+        _RESERVED.append(reservation)
+        return int(reservation.getsockname()[1])
+    raise errors.BadConfig("No port of this machine is free. Stop some programs that listen.")
 
 
 def listens(address: str) -> bool:

@@ -8,7 +8,9 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -186,6 +188,27 @@ def test_an_unusual_sample_is_passed_over_and_shown_where_there_is_none_better(d
     assert shown(refused, unusual, refused) == files[1]
     with pytest.raises(errors.ImageRefused, match="all 2 unseen"):
         shown(refused, refused)
+
+
+def test_demos_that_begin_together_take_different_ports(demo_build):
+    services = pytest.importorskip("services")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wanted = taken.getsockname()[1]
+        assert services.free_port(wanted) != wanted
+    code = f"import services; print(services.free_port({wanted}), flush=True); input()"
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=ROOT / "deploy", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        assert int(first.stdout.readline()) == wanted  # nothing listens yet
+        assert services.free_port(wanted) != wanted
+        first.kill()
+
+
+def test_to_begin_anew_is_advised_only_where_it_helps(demo_build):
+    demo = pytest.importorskip("demo")
+    assert "FRESH=1" in demo.advice(errors.BadRun("damaged"))
+    assert "FRESH=1" in demo.advice(FileNotFoundError("split.csv"))
+    assert "FRESH=1" not in demo.advice(errors.ModelNotReady("Port 8501 is not available"))
 
 
 def test_a_run_without_test_patients_is_damaged(demo_build, demo_images, tmp_path):

@@ -44,13 +44,31 @@ def test_a_stream_takes_any_text(monkeypatch, encoding, written):
 SHOW_HOME = "from zoo import surroundings; surroundings.prepare(); import os; print(os.path.expanduser('~'))"
 
 
-def test_whoever_has_no_home_has_one_until_the_command_ends(tmp_path):
-    (tmp_path / "file").touch()
+def home_given(folder: Path) -> Path:
+    """The home of a command that has none; TMPDIR is `folder`."""
     code = f"{SHOW_HOME}; assert os.path.isdir(os.path.expanduser('~'))"
-    done = python("-c", code, cwd=tmp_path, HOME=str(tmp_path / "file" / "home"), TMPDIR=str(tmp_path))
+    done = python("-c", code, cwd=folder, HOME="/dev/null/home", TMPDIR=str(folder))
     assert done.returncode == 0, done.stderr
-    assert Path(done.stdout.decode().strip()).parent == tmp_path
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    return Path(done.stdout.decode().strip())
+
+
+def test_commands_without_a_home_share_one_that_is_private(tmp_path):
+    home = home_given(tmp_path)
+    assert home_given(tmp_path) == home
+    assert list(tmp_path.iterdir()) == [home]
+    assert home.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    "make", [lambda path: path.mkdir(mode=0o755), Path.touch, lambda path: path.symlink_to("/tmp")]
+)
+def test_a_home_that_others_could_have_made_is_not_taken(tmp_path, make):
+    shared = tmp_path / f"kerascope-home-{os.getuid()}"
+    make(shared)
+    home = home_given(tmp_path)
+    assert home.parent == tmp_path
+    assert home != shared
+    assert list(tmp_path.iterdir()) == [shared]  # its own went with the command
 
 
 def test_a_home_that_is_there_stays_even_if_nobody_can_write_it(tmp_path):

@@ -7,8 +7,10 @@ import codecs
 import io
 import os
 import shutil
+import stat
 import sys
 import tempfile
+from contextlib import suppress
 
 from zoo import loopback
 
@@ -38,7 +40,21 @@ def _take_any_text(stream: io.TextIOWrapper) -> None:
 
 
 def _make_home() -> None:
-    """A private folder for as long as the process lives: without a home Streamlit ends, and Keras writes into `./~`."""
-    home = tempfile.mkdtemp(prefix="kerascope-home-")
+    """A private folder in place of the home: without one Streamlit ends, and Keras writes into `./~`.
+
+    The user's commands share it, and it stays: one for each command would stay, too, where a signal ends the command.
+    If somebody else has made it, the command takes one of its own, which goes with it.
+    """
+    home = os.path.join(tempfile.gettempdir(), f"kerascope-home-{os.getuid()}")
+    with suppress(FileExistsError):
+        os.mkdir(home, mode=0o700)
+    if not _is_private(home):
+        home = tempfile.mkdtemp(prefix="kerascope-home-")
+        atexit.register(shutil.rmtree, home, ignore_errors=True)
     os.environ["HOME"] = home
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
+
+
+def _is_private(folder: str) -> bool:
+    """Whether it is a folder, not a link to one, of this user's, that nobody else may enter."""
+    found = os.lstat(folder)
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077

@@ -47,6 +47,7 @@ def _how(card: ModelCard) -> Iterator[tuple[str, str]]:
     yield _("Where it looks, against the lesions' masks"), _localisation(card)
     yield _("How far its explanations can be trusted"), audits(card)
     yield _("For whom it works how well, on the test set"), _subgroups(card)
+    yield _("Pictures that are unusual for it"), _gate(card)
     yield _("Training"), _training(card)
     yield _("Provenance"), _provenance(card)
 
@@ -88,6 +89,29 @@ def _data(card: ModelCard) -> str:
             (_("Fingerprint"), card.data.fingerprint),
         ]
     )
+
+
+def _gate(card: ModelCard) -> str:
+    """What the gate promises, and what it did with the test set."""
+    known = card.gate
+    if known is None or not known.limits:
+        return f'<p class="ks-soft">{escape(_("This model has no limits: it answers every picture."))}</p>'
+    patients = min(limits.patients for limits in known.limits)
+    rows = [
+        (_("Answered with a caution or refused, at most"), _share(known.caution_share)),
+        (_("Refused, at most"), _share(known.refusal_share)),
+        (_("Fewest patients that a limit rests on"), str(patients)),
+    ]
+    if (tested := known.tested) is not None:
+        told = _("{refused} of {count} refused, {cautioned} with a caution")
+        done = told.format(refused=tested.refused, count=tested.images, cautioned=tested.cautioned)
+        rows.append((_("On the test set"), done))
+    said = _("Of pictures of new patients, of the kind that the model learnt from.")
+    return definitions(rows) + f'<p class="ks-soft">{escape(said)}</p>'
+
+
+def _share(share: float | None) -> str:
+    return _("not promised") if share is None else f"{100 * share:.1f} %"
 
 
 def _metrics(card: ModelCard) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ from dashboard import theme
 from dashboard.intake import MOST_BYTES
 from dashboard.login_file import ASKED, token_kind
 from zoo import errors
+from zoo.loopback import is_loopback
 
 APP = Path(__file__).with_name("app.py")
 NO_LOGIN = Path(__file__).with_name("no_login.toml")
@@ -87,18 +87,11 @@ def check_open(host: str, *, login: Path | None, no_login: bool) -> None:
     Raises:
         BadConfig: `host` is reached by others, and there is neither a login nor the word that there need be none.
     """
-    if login is None and not no_login and not _is_loopback(host):
+    if login is None and not no_login and not is_loopback(host):
         raise errors.BadConfig(
             f"Others reach the dashboard on {host}, and it would ask nobody who they are. Give it a login with "
             "--login, or say --no-login where a proxy in front of it asks."
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_port(host: str, port: int) -> None:

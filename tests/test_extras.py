@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from deploy import installed
 from tests.light import environment
@@ -48,7 +49,15 @@ NEEDS = {
     "report x.dcm --model x": "hospital",
     "store show --store sqlite:///x.db": "hospital",
 }
-LIGHT = ["zoo list", "zoo tasks", "zoo backbones", "gateway ready --gateway localhost:1", "--help", "--version"]
+LIGHT = [
+    "zoo list",
+    "zoo tasks",
+    "zoo backbones",
+    "gateway ready --gateway localhost:1",
+    "doctor --json",
+    "--help",
+    "--version",
+]
 
 
 @pytest.fixture(scope="module")
@@ -150,11 +159,11 @@ def test_a_bug_keeps_its_traceback():
 def test_what_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     lists = [project["dependencies"], *project["optional-dependencies"].values()]
-    declared = {extras._canonical(re.split(r"[^\w.-]", requirement)[0]) for each in lists for requirement in each}
+    declared = {canonicalize_name(re.split(r"[^\w.-]", requirement)[0]) for each in lists for requirement in each}
     for path in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
         for module in third_party(path):
             name = CORE.get(module) or extras.DISTRIBUTIONS.get(module, module)
-            assert extras._canonical(name) in declared, f"{path.relative_to(ROOT)} imports {module}"
+            assert canonicalize_name(name) in declared, f"{path.relative_to(ROOT)} imports {module}"
 
 
 def third_party(path: Path) -> set[str]:

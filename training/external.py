@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from training import calibrate, clinical, manifest, page, pipeline, pointing, scoring, splits, subgroups, tables
+from training.admission import Admission
 from training.clinical import PredictiveValues
 from training.manifest import Manifest
 from training.page import Page, Section, cells
@@ -22,9 +22,6 @@ from training.scoring import Scorecard
 from zoo import disk, errors
 from zoo.bundles import Bundle, Registry
 from zoo.cards import RESEARCH_USE_ONLY, Calibration, ModelCard, Record, Subgroup
-from zoo.imaging import gate
-from zoo.imaging.image import read
-from zoo.imaging.preprocess import preprocess
 from zoo.signatures import ANALYZE
 from zoo.tasks import Kind, Task
 
@@ -42,7 +39,8 @@ class External(Record):
         fingerprint: SHA-256 over its images and labels.
         grouped_by: what its images are grouped by, for the intervals.
         refused: reason -> images that the bundle's gate refuses; they are not in the numbers.
-        scores: of the images that were not turned away.
+        unusual: images that the bundle answers with a caution; they are in the numbers.
+        scores: of the images that were not refused.
         ece_raw: expected calibration error there without the bundle's calibration.
         ece_card: what the card says of the bundle's own test split.
         subgroups, predictive_values: as in `training.evaluation.Evaluation`.
@@ -57,6 +55,7 @@ class External(Record):
     fingerprint: str
     grouped_by: str
     refused: dict[str, int]
+    unusual: int = 0
     scores: Scorecard
     ece_raw: float | None
     ece_card: float | None
@@ -73,12 +72,14 @@ class Answers:
     Attributes:
         images: those images.
         predictions: one row each.
-        refused: reason -> how many were turned away.
+        refused: reason -> how many were refused.
+        unusual: how many of those images the gate cautions.
     """
 
     images: Manifest
     predictions: Predictions
     refused: dict[str, int]
+    unusual: int
 
 
 def find(path: Path) -> Bundle:
@@ -126,39 +127,16 @@ def answer(bundle: Bundle, table: Path, *, console: Console | None = None) -> An
             f"{card.name} was made from these very images, and {table.name} names no test split. Measure it on others; "
             "the numbers of its own test split are on its card."
         )
-    console = console or Console(quiet=True)
-    kept, pixels, refused = _admitted(images, bundle, console)
-    said = _ask(bundle, pixels, console) if kept else None
-    if said is not None:
-        kept, said = _admitted_by_features(kept, said, card, refused)
-    if said is None or not kept:
+    console, admission = console or Console(quiet=True), Admission(card)
+    rows, pixels = admission.by_picture(images, console)
+    said = _ask(bundle, pixels, console) if rows else {"embedding": np.zeros((0, card.embedding_size), np.float32)}
+    admitted = admission.by_features(rows, said["embedding"])
+    if not admitted:
         why = f"the gate refuses all {len(images)}" if len(images) else "it names splits, and none is test"
         raise errors.BadManifest(f"{table} has no image to measure on: {why}.")
-    images = images.take(kept)
-    return Answers(images, _predictions(bundle, images, said, task), dict(refused))
-
-
-def _admitted(
-    images: Manifest, bundle: Bundle, console: Console
-) -> tuple[list[int], npt.NDArray[np.uint8], Counter[str]]:
-    """The images that the gate admits by file and picture, their preprocessed pixels, and how many it refuses."""
-    card = bundle.card
-    kept: list[int] = []
-    pixels: list[npt.NDArray[np.uint8]] = []
-    refused: Counter[str] = Counter()
-    for index in track(range(len(images)), "Reading", console=console, transient=True):
-        try:
-            image = read(images.files[index].read_bytes())
-            gate.check(image, card.input)
-            preprocessed = preprocess(image, card.input)
-            gate.check_pixels(preprocessed, card.gate)
-            pixels.append(preprocessed)
-            kept.append(index)
-        except errors.ImageRefused as error:
-            refused[error.reason.value] += 1
-        except errors.BadImage as error:
-            raise errors.BadManifest(f"Row {images.row(index)}, column file: {error}") from None
-    return kept, np.array(pixels, np.uint8), refused
+    images = images.take([rows[place] for place in admitted])
+    said = {name: values[admitted] for name, values in said.items()}
+    return Answers(images, _predictions(bundle, images, said, task), dict(admission.refused), len(admission.unusual))
 
 
 def _ask(bundle: Bundle, pixels: npt.NDArray[np.uint8], console: Console) -> dict[str, npt.NDArray[np.float32]]:
@@ -166,20 +144,6 @@ def _ask(bundle: Bundle, pixels: npt.NDArray[np.uint8], console: Console) -> dic
     analyze = tf.saved_model.load(str(bundle.path)).signatures[ANALYZE]
     parts = [analyze(image=tf.constant(batch)) for batch in _batches(pixels, console)]
     return {name: np.concatenate([part[name].numpy() for part in parts]) for name in parts[0]}
-
-
-def _admitted_by_features(
-    kept: list[int], said: dict[str, npt.NDArray[np.float32]], card: ModelCard, refused: Counter[str]
-) -> tuple[list[int], dict[str, npt.NDArray[np.float32]]]:
-    """The images that the gate admits by the model's own features of them, too; those refused are counted."""
-    admitted = []
-    for place, features in enumerate(said["embedding"]):
-        try:
-            gate.check_embedding(features, card.gate)
-            admitted.append(place)
-        except errors.ImageRefused as error:
-            refused[error.reason.value] += 1
-    return [kept[place] for place in admitted], {name: values[admitted] for name, values in said.items()}
 
 
 def _predictions(bundle: Bundle, images: Manifest, said: dict[str, npt.NDArray[np.float32]], task: Task) -> Predictions:
@@ -226,6 +190,7 @@ def evaluate_bundle(
         fingerprint=pipeline.fingerprint(said.images),
         grouped_by=said.images.grouped_by,
         refused=said.refused,
+        unusual=said.unusual,
         scores=scores,
         ece_raw=calibrate.expected_calibration_error(raw, answers.truth, exclusive=task.kind.exclusive),
         ece_card=card.calibration.ece_after,
@@ -248,6 +213,11 @@ def _cautions(said: Answers) -> tuple[str, ...]:
     if said.refused:
         listed = ", ".join(f"{count} {reason}" for reason, count in sorted(said.refused.items()))
         found.append(f"The bundle's gate refuses {listed}; they are not in the numbers.")
+    if said.unusual:
+        found.append(
+            f"{said.unusual} of {len(said.images)} images are unusual for the model and answered with a caution; they "
+            "are in the numbers."
+        )
     return tuple(found)
 
 

@@ -109,7 +109,7 @@ def _sections(evaluation: Evaluation, decision: list[Plot]) -> list[Section]:
         found.append(tables.predictive_section(evaluation.predictive_values))
     if evaluation.subgroups:
         found.append(tables.subgroup_section(evaluation.subgroups))
-    return found
+    return [*found, tables.gate_section(evaluation.gate)]
 
 
 def overview(evaluation: Evaluation) -> Page:

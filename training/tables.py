@@ -13,6 +13,8 @@ from training.page import Cell, Section, cells, ends, number, percent
 from training.predictions import Predictions
 from training.scoring import Scorecard
 from zoo.cards import Baseline, Interval, Subgroup
+from zoo.measures import wilson
+from zoo.reference import Gate
 from zoo.tasks import Task
 
 Tile = tuple[str, str, str]
@@ -115,6 +117,52 @@ def _lowest(shares: dict[str, Interval]) -> str:
         return "n/a"
     label = min(known, key=lambda name: known[name])
     return f"{number(known[label])} {label}"
+
+
+def gate_section(found: Gate) -> Section:
+    """What the gate promises, on how many patients that rests, and what it did with the test split."""
+    header = ("Compared by", "Patients", "Images", "Cautioned, at most", "Refused, at most")
+    named = (
+        ("grey levels and texture", found.texture),
+        ("layout", found.layout),
+        ("the network's features", found.embedding),
+    )
+    rows = [
+        cells(
+            name,
+            part.limits.patients,
+            part.limits.images,
+            _tenths(part.limits.caution_share),
+            _tenths(part.limits.refusal_share),
+        )
+        for name, part in named
+        if part is not None and part.limits is not None
+    ]
+    if not rows:
+        note = (
+            "There are too few patients to set a limit by: every image is answered, however unlike the training images."
+        )
+        return Section("Unusual images", note=note)
+    whole = (found.caution_share, found.refusal_share)
+    rows.append(cells("All together", "", "", *map(_tenths, whole)))
+    if (tested := found.tested) is not None and tested.images:
+        shares = [
+            Cell(
+                f"{count} of {tested.images}", "{:.1%} to {:.1%}".format(*wilson(count / tested.images, tested.images))
+            )
+            for count in (tested.cautioned + tested.refused, tested.refused)
+        ]
+        rows.append((*cells("The test split", tested.patients, tested.images), *shares))
+    note = (
+        "Of images of new patients, of the training's kind, no more are answered with a caution or refused (conformal "
+        "limits; Lee, Barber and Willett 2023, arXiv 2306.06342). Small figures are Wilson's 95 % intervals."
+    )
+    return Section("Unusual images", header, tuple(rows), note)
+
+
+def _tenths(share: float | None) -> str:
+    """A small share in per cent, or `none`."""
+    return "none" if share is None else f"{100 * share:.1f} %"
 
 
 def predictive_section(found: Sequence[PredictiveValues]) -> Section:

@@ -6,7 +6,6 @@ which the user can install, from any other, which is a bug.
 
 from __future__ import annotations
 
-import re
 from importlib import metadata
 from importlib.util import find_spec
 
@@ -25,7 +24,6 @@ DISTRIBUTIONS = {
 }
 # Whose commands need which extra, where several bring the same; else the first in pyproject.toml.
 USUAL = {"serving.hospital": "hospital", "serving": "serve"}
-_REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+)[^;]*;.*\bextra\s*==\s*["'](?P<extra>[\w.-]+)["']""")
 
 
 def need(module: str, who: str, asking: str = "") -> None:
@@ -56,13 +54,18 @@ def missing(error: ModuleNotFoundError, who: str, asking: str = "") -> MissingEx
 
 def bringing(module: str) -> list[str]:
     """The extras that bring a module, as pyproject.toml orders them; none where the package itself is not installed."""
-    wanted = _canonical(DISTRIBUTIONS.get(module, module))
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    wanted = canonicalize_name(DISTRIBUTIONS.get(module, module))
     try:
-        stated = metadata.requires(PACKAGE) or []
+        package = metadata.distribution(PACKAGE)
     except metadata.PackageNotFoundError:
         return []
-    found = filter(None, map(_REQUIREMENT.match, stated))
-    return list(dict.fromkeys(each["extra"] for each in found if _canonical(each["name"]) == wanted))
+    stated = [each for each in map(Requirement, package.requires or ()) if canonicalize_name(each.name) == wanted]
+    markers = [each.marker for each in stated if each.marker and not each.marker.evaluate({"extra": ""})]
+    provided = package.metadata.get_all("Provides-Extra") or []
+    return [extra for extra in provided if any(marker.evaluate({"extra": extra}) for marker in markers)]
 
 
 def _message(module: str, who: str, asking: str) -> MissingExtra | None:
@@ -72,8 +75,3 @@ def _message(module: str, who: str, asking: str) -> MissingExtra | None:
     usual = [extra for package, extra in USUAL.items() if f"{asking}.".startswith(f"{package}.")]
     extra = next(each for each in [*usual, *extras] if each in extras)
     return MissingExtra(f"{who} needs {module}, which is not installed. Install it: pip install '{PACKAGE}[{extra}]'")
-
-
-def _canonical(name: str) -> str:
-    """As PEP 503 compares the names of distributions."""
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -11,24 +11,22 @@ from itertools import pairwise
 from pathlib import Path
 
 from serving.doctor.checks import Check, State
-from serving.hospital.config import NodeConfig
 from serving.modelserver.options import Options
 from serving.settings import Settings
 
 PART = "ports"
-DASHBOARD = 8501
+DASHBOARD, DICOM_NODE = 8501, 11112  # a test compares them: what has them cannot be imported without its extra
 LISTENING = "0A"  # of /proc/net/tcp's column `st` (include/net/tcp_states.h)
 
 
 def defaults() -> dict[int, tuple[str, str]]:
     """Port to who listens there, and what to give it for another."""
     model_server = {field.name: field.default for field in dataclasses.fields(Options)}["port"]
-    gateway, node = Settings.model_fields["port"].default, NodeConfig.model_fields["port"].default
     return {
         int(str(model_server)): ("model server", "kerascope serve --port"),
         DASHBOARD: ("dashboard", "kerascope dashboard --port"),
-        int(gateway): ("gateway", "kerascope gateway --port"),
-        int(node): ("DICOM node", "`port` in the DICOM node's file"),
+        int(Settings.model_fields["port"].default): ("gateway", "kerascope gateway --port"),
+        DICOM_NODE: ("DICOM node", "`port` in the DICOM node's file"),
     }
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import platform
-import re
 import sys
 from collections.abc import Iterator
 from importlib import metadata
-from importlib.util import find_spec
+
+from packaging.requirements import Requirement
 
 from serving.doctor.checks import Check, State
 
@@ -33,7 +33,6 @@ EXTRAS = {
     "openvino": "serving by OpenVINO",
     "onnx": "export to ONNX",
 }
-_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(\[.*?\])?(?P<version>[^;]*)(;(?P<marker>.*))?")
 
 
 def examine() -> Iterator[Check]:
@@ -61,9 +60,10 @@ def installed(name: str) -> str | None:
         return None
 
 
-def extras(requirements: list[str]) -> Check:
+def extras(requirements: list[Requirement]) -> Check:
     """Which extras are complete, and how to install the others."""
-    wanted = {name: _names(requirements, name) for name in EXTRAS}
+    optional = [each for each in requirements if not _applies(each, "")]
+    wanted = {extra: [each.name for each in optional if _applies(each, extra)] for extra in EXTRAS}
     if not any(wanted.values()):
         return Check(PART, "kerascope", "run from its sources, not installed; its extras cannot be told")
     lacking = [name for name, needs in wanted.items() if not all(installed(need) for need in needs)]
@@ -74,30 +74,22 @@ def extras(requirements: list[str]) -> Check:
     return Check(PART, "kerascope", found)
 
 
-def wrong_versions(requirements: list[str]) -> Iterator[Check]:
+def wrong_versions(requirements: list[Requirement]) -> Iterator[Check]:
     """A check for each package that is installed in another version than Kerascope asks for."""
-    if find_spec("packaging") is None:  # TensorFlow, Keras and Streamlit bring it
-        return
-    from packaging.requirements import Requirement
-
-    for each in map(Requirement, requirements):
+    for each in requirements:
         version = installed(each.name)
-        if version and not each.specifier.contains(version, prereleases=True) and _applies(each.marker):
+        if version and not each.specifier.contains(version, prereleases=True) and _applies(each, *EXTRAS):
             fix = f"pip install '{each.name}{each.specifier}'"
             yield Check(PART, each.name, f"{version}; Kerascope asks for {each.specifier}", State.WRONG, fix)
 
 
-def _applies(marker: object) -> bool:
-    return marker is None or any(marker.evaluate({"extra": extra}) for extra in EXTRAS)  # type: ignore[attr-defined]
+def _applies(requirement: Requirement, *extras: str) -> bool:
+    """Whether any of the extras, or the core, asks for it here."""
+    return requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in extras)
 
 
-def _requirements() -> list[str]:
+def _requirements() -> list[Requirement]:
     try:
-        return metadata.requires("kerascope") or []
+        return [Requirement(text) for text in metadata.requires("kerascope") or []]
     except metadata.PackageNotFoundError:
         return []
-
-
-def _names(requirements: list[str], extra: str) -> list[str]:
-    found = (match for text in requirements if (match := _REQUIREMENT.match(text)))
-    return [match["name"] for match in found if re.search(rf"extra == ['\"]{extra}['\"]", match["marker"] or "")]

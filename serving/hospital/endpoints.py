@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from serving.security.policy import is_loopback
+from zoo.loopback import is_loopback
 
 Result = Literal["structured-report", "overlay", "map", "pdf"]
 RESULTS: tuple[Result, ...] = ("structured-report", "overlay", "map", "pdf")

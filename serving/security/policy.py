@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 import grpc
 
 from serving.audit.trail import Audit
@@ -14,6 +12,7 @@ from serving.security.tls import server_credentials
 from serving.security.tokens import Verifier
 from serving.settings import Settings
 from zoo import errors
+from zoo.loopback import is_loopback
 
 HOW = "docs/how-to/secure-the-gateway.md shows how"
 
@@ -69,14 +68,6 @@ def verifier(settings: Settings) -> Verifier | None:
     if settings.token_jwks is not None:
         return Verifier.by_jwks(settings.token_jwks, settings.token_audience)
     return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is this machine's alone."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_loopback(host: str) -> None:

@@ -101,7 +101,10 @@ def environment(built: Built, house: Path, ground: Path) -> Callable[[str], Path
             venv.create(folder, symlinks=True, with_pip=False)
             if extra in BEGUN_WITH:
                 before = Stranger(environment(BEGUN_WITH[extra]), folder).site
-                shutil.copytree(before, Stranger(folder, folder).site, copy_function=os.link, dirs_exist_ok=True)
+                ours = shutil.ignore_patterns("kerascope-*.dist-info")  # installed anew, with its command
+                shutil.copytree(
+                    before, Stranger(folder, folder).site, copy_function=os.link, ignore=ours, dirs_exist_ok=True
+                )
             wanted = [str(built.wheel) + (f"[{extra}]" if extra else "")]
             if extra == TENSORFLOW:
                 wanted = sorted({*project["train"]} & {*project["serve"]})

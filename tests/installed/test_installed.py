@@ -59,6 +59,12 @@ def test_the_core_says_what_it_lacks(stranger: Strangers):
         assert f"pip install 'kerascope[{extra}]'" in user.run(*words.split(), status=1)
 
 
+@pytest.mark.parametrize(("extra", "state"), [("", "not tested"), ("serve", "ok")])
+def test_the_doctor_tests_what_there_is(stranger: Strangers, extra: str, state: str):
+    checks = json.loads(stranger(extra).run("doctor", "--json", status=None))["checks"]
+    assert {check["state"] for check in checks if check["part"] == "self-test"} == {state}
+
+
 def test_the_core_asks_a_gateway(stranger: Strangers, served: Served, phantoms: Path):
     user, picture = stranger(""), min(phantoms.iterdir())
     ask = ("predict", "--model", "phantoms", "--gateway", served.gateway)
@@ -67,6 +73,13 @@ def test_the_core_asks_a_gateway(stranger: Strangers, served: Served, phantoms: 
     assert "nodule" in user.run(*ask, picture, "--overlay", "overlay.png", "--below")
     assert (user.folder / "overlay.png").stat().st_size
     assert "4 " in user.run("bench", "serve", "--model", "phantoms", "--gateway", served.gateway, "--seconds", "1")
+
+
+@pytest.mark.parametrize(("extra", "tested"), [("", "not tested"), ("dashboard", "not tested"), ("serve", "ok")])
+def test_the_doctor_is_well_and_tests_what_is_installed(stranger: Strangers, extra: str, tested: str):
+    said = json.loads(stranger(extra).run("doctor", "--json"))
+    assert said["well"]
+    assert {check["state"] for check in said["checks"] if check["part"] == "self-test"} == {tested}
 
 
 def test_a_gateway_of_serve_alone_explains(served: Served, phantoms: Path):
@@ -131,7 +144,6 @@ def test_train_makes_a_model_of_nothing(stranger: Strangers):
     assert "phantoms" in trainer.run("zoo", "list")
     picture = min((trainer.folder / "build/demo/data/images").iterdir())
     trainer.run("explain", "maps", "registry/phantoms", "--images", picture, "--out", "maps", "--method", "lime")
-    trainer.run("features", "filters", "registry/phantoms", "--out", "filters")
     said = trainer.run("train", "training/configs/phantoms-imagenet.toml", status=1)
     assert "The ImageNet weights of mobilenetv2-0.35 could not be had" in said
 

@@ -34,6 +34,8 @@ def test_a_bundle_says_of_the_test_split_what_its_run_said(elsewhere, evaluated,
     found = evaluate_bundle(bundle.path.parent, table, tmp_path, prevalence={"dark": 0.01})
     run = Evaluation.read(evaluated.path)
     assert found.refused == {"BLANK": 1}
+    assert found.unusual == run.gate.tested.cautioned
+    assert run.gate.tested.refused == 0
     assert found.scores.images == run.test_images
     assert found.scores.macro_auroc.value == pytest.approx(run.macro_auroc.value)
     assert found.scores.accuracy.value == pytest.approx(run.accuracy.value)

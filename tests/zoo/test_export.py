@@ -84,7 +84,7 @@ def exported(request, tmp_path_factory, make_network, make_card, make_images) ->
 
 
 def close(found: np.ndarray, wanted: np.ndarray, scale: np.ndarray | None = None) -> None:
-    """Equal to 3e-4 of the largest value, which is what float32 sums in another order promise (SSE4.1 and AVX-512 alike).
+    """Equal to 3e-4 of the largest value, which float32 sums in another order keep, on SSE4.1 and on AVX-512.
 
     A logit is the mean of evidence of both signs, so its `scale` is the evidence: near zero, digits cancel.
     """

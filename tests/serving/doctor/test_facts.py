@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from serving.doctor import environment, machine, ports, report, software
 from serving.doctor.checks import Check, State
@@ -75,13 +76,13 @@ def test_a_python_that_is_not_ours_is_wrong():
 
 def test_an_extra_that_is_not_installed_is_named_with_its_command():
     needs = ["numpy>=1", "no-such-package>=1; extra == 'onnx'", "numpy; extra == 'serve'"]
-    found = software.extras(needs).found
+    found = software.extras([Requirement(need) for need in needs]).found
     assert "pip install 'kerascope[onnx]'" in found
     assert "kerascope[serve]" not in found
 
 
 def test_a_package_of_another_version_than_asked_for_is_wrong():
-    (found,) = software.wrong_versions(["numpy<1.0", "pydantic>=2"])
+    (found,) = software.wrong_versions([Requirement("numpy<1.0"), Requirement("pydantic>=2")])
     assert (found.name, found.state, found.fix) == ("numpy", State.WRONG, "pip install 'numpy<1.0'")
 
 
@@ -118,10 +119,12 @@ def test_a_port_that_our_own_gateway_has_taken_is_as_it_should_be(listening):
 
 def test_the_ports_are_those_that_our_commands_open():
     import kerascope
+    from serving.hospital.config import NodeConfig
 
     dashboard = next(c for c in kerascope.app.registered_commands if c.callback and c.callback.__name__ == "dashboard")
     assert dashboard.callback is not None
     assert ports.DASHBOARD in dashboard.callback.__defaults__
+    assert NodeConfig.model_fields["port"].default == ports.DICOM_NODE
     assert set(ports.defaults()) == {8500, 8501, 50051, 11112}
 
 

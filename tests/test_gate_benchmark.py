@@ -64,10 +64,10 @@ def test_limits_of_the_picture_are_set_by_images_of_other_patients():
 def test_limits_of_the_embedding_are_of_validation_alone():
     images = embedded(*((float(row), 0.0) for row in range(50)))
     method = Method(name="first", fit=lambda known, head: lambda new: new.embedding[:, 0])
-    patients = [f"patient-{row}" for row in range(50)]
-    # The ceil(0.8 * 20)-th smallest of 19 scores from 31 to 49.
+    patients = [f"patient-{row}" for row in range(31)] + ["ten images"] * 10 + [f"other-{row}" for row in range(9)]
+    # Ten patients, whose images count 1/10 each (31 to 40) and 1 each (41 to 49): 0.8 * (10 + 1) is reached at 48.
     _, [limit] = method.limits(images.take(np.arange(31)), images.take(np.arange(31, 50)), patients, HEAD, [0.2])
-    assert limit.value == 31 + 15
+    assert limit.value == 48
 
 
 def test_the_interval_is_clopper_and_pearsons():

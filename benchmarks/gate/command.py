@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import keras
 from rich.console import Console
 
 from benchmarks.gate import sets, strangers, tables
@@ -55,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     written = {
         "seed": asked.seed,
         "images": asked.images,
+        "most_strangers": asked.most_strangers,
         "failures": failures,
         "cases": [asdict(one) for one in found],
     }
@@ -67,13 +69,11 @@ def _measured(asked: argparse.Namespace, console: Console) -> Iterator[Measured]
     asked.out.mkdir(parents=True, exist_ok=True)
     known = list(_sets(asked, console))
     others = [sets.drawn(one, asked.most_strangers, asked.seed) for one in (*known, *_without_labels(asked))]
-    modalities = MODALITIES | asked.modality
-    frozen = ((one, _frozen(one, asked.seed, console)) for one in known)
-    runs = ((name, _trained(name, path, modalities.get(name, name))) for name, path in asked.runs.items())
-    for name, case in ((one.name, case) for one, case in frozen):
-        yield _timed(name, case, others, asked, console)
-    for name, case in runs:
-        yield _timed(name, case, others, asked, console)
+    for one in known:
+        yield _timed(one.name, _frozen(one, asked.seed, console), others, asked, console)
+    for name, folder in asked.runs.items():
+        modality = (MODALITIES | asked.modality).get(name, name)
+        yield _timed(name, _trained(name, Path(folder), modality), others, asked, console)
 
 
 def _timed(name: str, case: Case, others: Sequence[Images], asked: argparse.Namespace, console: Console) -> Measured:
@@ -111,7 +111,8 @@ def _frozen(images: ImageSet, seed: int, console: Console) -> Case:
     return Case(images=images, splits=images.folds(FOLDS, seed), network=Network(model), embedding=embedding)
 
 
-def _backbone(spec: InputSpec, seed: int, console: Console):
+def _backbone(spec: InputSpec, seed: int, console: Console) -> tuple[keras.Model, str]:
+    """Without its head, and what it is in words."""
     try:
         model = classifier.build(backbone=BACKBONE, labels=1, spec=spec, weights="imagenet", seed=seed)
     except errors.BadConfig:

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 STRANGERS_REFUSED = 0.95
 
 ANSWERED, CAUTIONED, REFUSED = 0, 1, 2
-Verdicts = npt.NDArray[np.int8]
+Verdicts = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)

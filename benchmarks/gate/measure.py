@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.gate.counting import ANSWERED, CAUTIONED, REFUSED, Counted, Judged, Measured, Verdicts
-from benchmarks.gate.methods import Features, Head, methods
+from benchmarks.gate.methods import Features, Head, Score, methods
 from benchmarks.gate.sets import Images, ImageSet, refused_by_file
 from benchmarks.gate.strangers import CHANGED
 from training import probe
@@ -51,7 +51,8 @@ class Seen:
         looks = [appearance(picture) for picture in pixels]
         starts = range(0, len(pixels), _BATCH)
         said = network((np.ascontiguousarray(pixels[start : start + _BATCH]) for start in starts), maps=False)
-        features = Features(*(np.stack(part) for part in zip(*looks, strict=True)), said.embedding)
+        texture, layout = (np.stack(part) for part in zip(*looks, strict=True))
+        features = Features(texture, layout, said.embedding)
         return cls(pixels, features, np.zeros(len(pixels), np.bool_) if refused is None else refused)
 
     def take(self, rows: Rows) -> Seen:
@@ -84,13 +85,18 @@ def measure(case: Case, strangers: Sequence[Images], cache: Path) -> Measured:
     met = {images.name: _seen(case, images, cache) for images in strangers}
     changed = {name: Seen.of(change(own.pixels), case.network) for name, change in CHANGED.items()}
     others = tuple(one.name for one in strangers if one.modality not in (None, case.images.modality))
-    folds = [_fold(case, split, own, met, changed, others) for split in case.splits]
-    service, *judged = (reduce(add, parts) for parts in zip(*folds, strict=True))
+    found = []
+    for split in case.splits:
+        fold = _Fold.of(case, split, own)
+        tried = met | {name: seen.take(fold.rows["test"]) for name, seen in changed.items()}
+        service, alone = fold.gate(tried, others)
+        found.append([service, *fold.methods(case, {name: met[name] for name in others}), alone])
+    service, *judged = (reduce(add, parts) for parts in zip(*found, strict=True))
     return Measured(
         name=case.images.name,
         embedding=case.embedding,
         patients=len(set(case.images.manifest.groups)),
-        folds=len(folds),
+        folds=len(found),
         others=others,
         service=service,
         methods=tuple(judged),
@@ -102,36 +108,60 @@ def _seen(case: Case, images: Images, cache: Path) -> Seen:
     return Seen.of(images.pixels(spec, cache), case.network, refused_by_file(images, spec.channels))
 
 
-def _fold(
-    case: Case,
-    split: Sequence[str],
-    own: Seen,
-    met: dict[str, Seen],
-    changed: dict[str, Seen],
-    others: Sequence[str],
-) -> list[Judged]:
-    """The gate in service, then each method, then the gate by its scores and checks of the picture alone."""
-    rows = {side: np.flatnonzero(np.asarray(split) == side) for side in ("train", "val", "test")}
-    patients = {side: [case.images.manifest.groups[row] for row in rows[side]] for side in rows}
-    parts = {side: own.take(rows[side]) for side in rows}
-    said = {side: _outputs(part.features.embedding) for side, part in parts.items()}
-    known = fit_gate(said, {side: part.pixels for side, part in parts.items()}, patients)
-    held, tried = parts["test"], met | {name: seen.take(rows["test"]) for name, seen in changed.items()}
-    verdicts = {name: _verdicts(known, seen) for name, seen in tried.items()}
-    own_verdicts = _verdicts(known, held)
+@dataclass(frozen=True, eq=False)
+class _Fold:
+    """One split of a case.
 
-    def judged(name: str, by_file: bool, names: Sequence[str]) -> Judged:
-        strangers = {one: _counted(verdicts[one], tried[one], by_file) for one in names}
-        return Judged(
-            name=name,
-            refusals=known.refusal_share or 0.0,
-            cautions=known.caution_share or 0.0,
-            own=_counted(own_verdicts, held, by_file),
-            strangers=strangers,
+    Attributes:
+        rows: of the images of `train`, `val` and `test`.
+        parts: the images.
+        patients: whose they are.
+    """
+
+    rows: dict[str, Rows]
+    parts: dict[str, Seen]
+    patients: dict[str, Sequence[str]]
+
+    @classmethod
+    def of(cls, case: Case, split: Sequence[str], own: Seen) -> _Fold:
+        rows = {side: np.flatnonzero(np.asarray(split) == side) for side in ("train", "val", "test")}
+        groups = np.asarray(case.images.manifest.groups)
+        patients: dict[str, Sequence[str]] = {side: list(groups[rows[side]]) for side in rows}
+        return cls(rows, {side: own.take(rows[side]) for side in rows}, patients)
+
+    def gate(self, tried: dict[str, Seen], others: Sequence[str]) -> tuple[Judged, Judged]:
+        """The gate in service, tried on all; and without the check of the file on `others`, as a score alone."""
+        said = {side: _outputs(part.features.embedding) for side, part in self.parts.items()}
+        known = fit_gate(said, {side: part.pixels for side, part in self.parts.items()}, self.patients)
+        shares = {"refusals": known.refusal_share or 0.0, "cautions": known.caution_share or 0.0}
+        held = self.parts["test"]
+        alone, verdicts = _verdicts(known, held), {name: _verdicts(known, seen) for name, seen in tried.items()}
+        served = {name: _with_file(verdicts[name], seen) for name, seen in tried.items()}
+        return (
+            Judged(name="in service", own=_with_file(alone, held), strangers=served, **shares),
+            Judged(
+                name=THE_GATE,
+                own=Counted.of(alone),
+                strangers={name: Counted.of(verdicts[name]) for name in others},
+                **shares,
+            ),
         )
 
-    compared = _compared(case, parts, rows, [*patients["train"], *patients["val"]], {one: met[one] for one in others})
-    return [judged("in service", True, list(tried)), *compared, judged(THE_GATE, False, others)]
+    def methods(self, case: Case, strangers: dict[str, Seen]) -> Iterator[Judged]:
+        """Each method's score with limits at the shares that the gate wants of all its comparisons together."""
+        train, val, test = (self.parts[side].features for side in ("train", "val", "test"))
+        patients = [*self.patients["train"], *self.patients["val"]]
+        head = case.head or _probe(case, train, val, self.rows)
+        for method in methods(exclusive=case.images.exclusive):
+            score, (refusal, caution) = method.limits(train, val, patients, head, (REFUSALS, CAUTIONS))
+            counted = partial(_beyond, score, caution.value, refusal.value)
+            yield Judged(
+                name=method.name,
+                refusals=refusal.share,
+                cautions=caution.share,
+                own=counted(test),
+                strangers={name: counted(seen.features) for name, seen in strangers.items()},
+            )
 
 
 def _outputs(embedding: npt.NDArray[np.float32]) -> Outputs:
@@ -154,30 +184,15 @@ def _verdict(known: Gate, picture: Pixels, embedding: npt.NDArray[np.float32]) -
     return ANSWERED if gate.graver(*cautions) is None else CAUTIONED
 
 
-def _counted(verdicts: Verdicts, seen: Seen, by_file: bool) -> Counted:
-    return Counted.of(np.where(seen.refused, np.int8(REFUSED), verdicts) if by_file else verdicts)
+def _with_file(verdicts: Verdicts, seen: Seen) -> Counted:
+    """With those that the check of the file refuses first."""
+    return Counted.of(np.where(seen.refused, REFUSED, verdicts))
 
 
-def _compared(
-    case: Case, parts: dict[str, Seen], rows: dict[str, Rows], patients: Sequence[str], strangers: dict[str, Seen]
-) -> Iterator[Judged]:
-    """Each method's score with limits at the shares that the gate wants of all its comparisons together."""
-    train, val, test = (parts[side].features for side in ("train", "val", "test"))
-    head = case.head or _probe(case, train, val, rows)
-    for method in methods(exclusive=case.images.exclusive):
-        score, (refusal, caution) = method.limits(train, val, patients, head, (REFUSALS, CAUTIONS))
-
-        def counted(features: Features, score=score, first=caution.value, second=refusal.value) -> Counted:
-            reached = score(features)
-            return Counted.of(np.where(reached > second, REFUSED, np.where(reached > first, CAUTIONED, ANSWERED)))
-
-        yield Judged(
-            name=method.name,
-            refusals=refusal.share,
-            cautions=caution.share,
-            own=counted(test),
-            strangers={name: counted(seen.features) for name, seen in strangers.items()},
-        )
+def _beyond(score: Score, first: float, second: float, features: Features) -> Counted:
+    """Pictures beyond either limit of a score."""
+    reached = score(features)
+    return Counted.of(np.where(reached > second, REFUSED, np.where(reached > first, CAUTIONED, ANSWERED)))
 
 
 def _probe(case: Case, train: Features, val: Features, rows: dict[str, Rows]) -> Head:

@@ -158,18 +158,17 @@ class Method:
             head: the network's, fitted on train.
             shares: in (0, 1).
         """
-        whose = np.asarray(patients)
         if self.of_picture:
             known = both(train, val)
-            held = self._held_out(known, whose, head)
-            return self.fit(known, head), [limit(held, whose, share) for share in shares]
+            held = self._held_out(known, patients, head)
+            return self.fit(known, head), [limit(held, patients, share) for share in shares]
         score = self.fit(train, head)
         reached = score(val)
         if self.parametric:
             return score, [_parametric(reached, share) for share in shares]
-        return score, [limit(reached, whose[len(train) :], share) for share in shares]
+        return score, [limit(reached, patients[len(train) :], share) for share in shares]
 
-    def _held_out(self, known: Features, patients: npt.NDArray[np.str_], head: Head) -> FloatArray:
+    def _held_out(self, known: Features, patients: Sequence[str], head: Head) -> FloatArray:
         """The score of each image by statistics of other patients."""
         found = np.empty(len(known))
         folds = GroupKFold(min(FOLDS, len(set(patients))))

@@ -201,7 +201,7 @@ def refused_by_file(images: Images, channels: int) -> Flags:
 
     Pictures that are too small for it, as PneumoniaMNIST's 28 x 28, are enlarged: their size would tell them at once.
     """
-    spec = InputSpec(height=64, width=64, channels=channels)
+    spec = InputSpec(height=64, width=64, channels=channels)  # type: ignore[arg-type]
 
     def refused(file: Path) -> bool:
         image = read(file.read_bytes())

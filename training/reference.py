@@ -15,8 +15,8 @@ FloatArray = npt.NDArray[np.floating]
 
 REFUSALS, CAUTIONS = 0.01, 0.05  # of images of the training's kind, by all comparisons together
 REFUSING, COMPARISONS = 2, 3  # texture and layout refuse; these and the embedding caution
-LEAST = 0.5  # of a limit on a picture: half the tolerance of `zoo.imaging.appearance`, for sets of one scanner
-APART = 1.1  # the second limit divided by the first, at least: of few patients one picture would set both
+LEAST = 0.5  # of a limit on a picture, for sets in which little varies but by the tolerance of `zoo.imaging`
+APART = 1.05  # the second limit divided by the first, at least: of few patients one picture would set both
 
 
 def statistics(features: FloatArray, directions: int, *, tolerance: float = 0.0) -> Reference:

@@ -13,7 +13,7 @@ Pixels = npt.NDArray[np.uint8]
 
 SIDE = 128  # of the picture that is looked at, in pixels, or the power of two below the model's own input
 CELLS = 8  # a side, of the layout
-TOLERANCE = 0.2  # in the numbers' own unit: 20 % more or less detail, 13 grey levels, a fifth of the picture's contrast
+TOLERANCE = 0.15  # in the numbers' own unit: 15 % more or less detail, 10 grey levels, 15 % of the contrast
 _LEAST_SIDE = 4  # of a wavelet's band
 _LEAST_DETAIL = 0.5  # grey levels; below it there is no texture, only rounding
 _LEAST_SPREAD = 8.0  # grey levels; a flat picture has no layout

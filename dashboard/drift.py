@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from serving.client import Decision, StoredAnalysis
 from zoo.cards import ModelCard
+from zoo.reference import Reference
 from zoo.reference_set import ReferenceSet
 
 FloatArray = npt.NDArray[np.floating]
@@ -61,8 +62,12 @@ def facts(stored: Iterable[StoredAnalysis], card: ModelCard) -> list[Fact]:
     return sorted(found, key=lambda fact: fact.created)
 
 
+def _known(card: ModelCard) -> Reference | None:
+    return card.gate.embedding if card.gate else None
+
+
 def _distance(stored: StoredAnalysis, card: ModelCard) -> float | None:
-    known, answer = card.gate.embedding if card.gate else None, stored.analysis
+    known, answer = _known(card), stored.analysis
     if known is None or answer is None or answer.embedding is None or stored.version != card.version:
         return None
     return float(known.distance(answer.embedding[None])[0])
@@ -133,7 +138,7 @@ def shift(now: Sequence[float], before: FloatArray) -> Shift | None:
 
 def input_shift(period: Period, card: ModelCard, reference: ReferenceSet) -> Shift | None:
     """Of the pictures' distances from the training images, against those of the test split."""
-    known = card.gate.embedding if card.gate else None
+    known = _known(card)
     distances = [fact.distance for fact in period.of_version(card.version) if fact.distance is not None]
     return shift(distances, known.distance(reference.embedding)) if known is not None else None
 

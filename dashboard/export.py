@@ -24,18 +24,8 @@ if TYPE_CHECKING:
 NEEDED = ("highdicom", "reportlab", "fhir")
 COLUMNS = (
     *("finding", "verdict", "probability", "threshold", "sensitivity", "specificity", "decision", "correction"),
-    *(
-        "user",
-        "signed",
-        "comment",
-        "model",
-        "version",
-        "analysis",
-        "image_sha256",
-        "caution_ratio",
-        "caution",
-        "notice",
-    ),
+    *("user", "signed", "comment", "model", "version", "analysis", "image_sha256"),
+    *("caution_ratio", "caution", "notice"),
 )
 
 

@@ -36,15 +36,16 @@ CACHED_MODELS = 4
 
 def explain_job(job: Job) -> FloatArray:
     """Runs in a worker: one map, float32 [rows, columns], by one method for one label."""
-    terminal.load_tensorflow()
+    path, modified_ns, pixels, method, label = job
+    model = _model(path, modified_ns)
     from zoo.explain import methods
 
-    path, modified_ns, pixels, method, label = job
-    return methods.explain(_model(path, modified_ns), pixels, method=method, label=label)
+    return methods.explain(model, pixels, method=method, label=label)
 
 
 @lru_cache(maxsize=CACHED_MODELS)
 def _model(path: str, modified_ns: int) -> Any:
+    terminal.load_tensorflow()
     from zoo.models import classifier
 
     return classifier.load(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,6 +58,16 @@ class _Pictures:
             *(np.stack(part) for part in zip(*looks, strict=True)),
         )
 
+    def of_another_kind(self, known: Gate, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Which of some pictures are refused whatever their distances."""
+        return np.array(
+            [
+                gate.is_of_other_colour(known, coloured=bool(self.coloured[row]))
+                or gate.is_negative(self.greys[row], known)
+                for row in rows
+            ]
+        )
+
 
 def fit_gate(
     said: dict[str, Outputs],
@@ -90,17 +100,16 @@ def fit_gate(
     if len(set(patients["val"])) >= LEAST_PATIENTS and np.ptp(said["train"].embedding, axis=0).any():
         embedding = embedding.model_copy(update={"limits": caution_limit(distances, patients["val"])})
     found = found.model_copy(update={"embedding": embedding})
-    found = _with_promises(found)
+    promised = {name: _together(found, name) for name in ("refusal_share", "caution_share")}
     tested = _test(found, pixels["test"], said["test"].embedding, patients["test"], console)
-    found = found.model_copy(update={"tested": tested})
+    found = found.model_copy(update=promised | {"tested": tested})
     return found.model_copy(update={"cautions": tuple(cautions(found))})
 
 
-def _with_promises(found: Gate) -> Gate:
-    """With what all limits promise together: the sum of the shares of each."""
-    each = {name: [getattr(limits, name) for limits in found.limits] for name in ("refusal_share", "caution_share")}
-    known = {name: [share for share in shares if share is not None] for name, shares in each.items()}
-    return found.model_copy(update={name: min(1.0, sum(shares)) for name, shares in known.items() if shares})
+def _together(found: Gate, share: str) -> float | None:
+    """What all limits promise together: the sum of the shares of each; None where none promises."""
+    shares = [each for limits in found.limits if (each := getattr(limits, share)) is not None]
+    return min(1.0, sum(shares)) if shares else None
 
 
 def cautions(found: Gate) -> Iterator[str]:
@@ -174,33 +183,21 @@ def _with_limits(found: Gate, pictures: _Pictures, parts: list[tuple[Rows, Rows]
     if len(set(patients)) < LEAST_PATIENTS:
         return found
     fitted = [(_fit(pictures, fit), rows) for fit, rows in parts]
-
-    def distances(name: str, far: Callable[[Gate, Rows], FloatArray]) -> FloatArray:
-        each = [getattr(part, name).distance(getattr(pictures, name)[rows]) + far(part, rows) for part, rows in fitted]
-        return np.concatenate(each)
-
-    def of_another_kind(part: Gate, rows: Rows) -> FloatArray:
-        greys, coloured = pictures.greys, pictures.coloured
-        return np.array(
-            [np.inf if gate.of_another_kind(greys[r], part, coloured=bool(coloured[r])) else 0.0 for r in rows]
-        )
-
-    def anyway(part: Gate, rows: Rows) -> FloatArray:
-        return np.zeros(len(rows))
-
+    texture, layout = (
+        np.concatenate([getattr(part, name).distance(getattr(pictures, name)[rows]) for part, rows in fitted])
+        for name in ("texture", "layout")
+    )
+    odd = np.concatenate([pictures.of_another_kind(part, rows) for part, rows in fitted])
     is_cross_fitted = len(parts) > 1
-    texture = picture_limits(distances("texture", of_another_kind), patients, cross_fitted=is_cross_fitted)
-    if texture.refusal == np.inf:
+    limits = {
+        "texture": picture_limits(np.where(odd, np.inf, texture), patients, cross_fitted=is_cross_fitted),
+        "layout": picture_limits(layout, patients, cross_fitted=is_cross_fitted),
+    }
+    if limits["texture"].refusal == np.inf:
         found = found.model_copy(update={"colour": "mixed", "likeness": None})
-        texture = picture_limits(distances("texture", anyway), patients, cross_fitted=is_cross_fitted)
-    layout = picture_limits(distances("layout", anyway), patients, cross_fitted=is_cross_fitted)
-    assert found.texture is not None
-    assert found.layout is not None
+        limits["texture"] = picture_limits(texture, patients, cross_fitted=is_cross_fitted)
     return found.model_copy(
-        update={
-            "texture": found.texture.model_copy(update={"limits": texture}),
-            "layout": found.layout.model_copy(update={"limits": layout}),
-        }
+        update={name: getattr(found, name).model_copy(update={"limits": each}) for name, each in limits.items()}
     )
 
 

@@ -208,10 +208,10 @@ class ModelCard(Record):
         if isinstance(values, dict) and "reference_embedding" in values:
             values = dict(values)
             known = values.pop("reference_embedding")
-            if isinstance(known, dict) and values.get("gate") is None:
-                values["gate"] = of_older_card(known)
-            elif known is not None and not isinstance(known, dict):
+            if known is not None and not isinstance(known, dict):
                 raise ValueError("reference_embedding is not an object")
+            if known and values.get("gate") is None:
+                values["gate"] = of_older_card(known)
         return values
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import os
 import socket
@@ -21,9 +20,8 @@ LISTENING = "0A"  # of /proc/net/tcp's column `st` (include/net/tcp_states.h)
 
 def defaults() -> dict[int, tuple[str, str]]:
     """Port to who listens there, and what to give it for another."""
-    model_server = {field.name: field.default for field in dataclasses.fields(Options)}["port"]
     return {
-        int(str(model_server)): ("model server", "kerascope serve --port"),
+        Options.port: ("model server", "kerascope serve --port"),
         DASHBOARD: ("dashboard", "kerascope dashboard --port"),
         int(Settings.model_fields["port"].default): ("gateway", "kerascope gateway --port"),
         DICOM_NODE: ("DICOM node", "`port` in the DICOM node's file"),

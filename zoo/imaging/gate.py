@@ -105,21 +105,21 @@ def graver(*cautions: Caution | None) -> Caution | None:
     )
 
 
-def of_another_kind(greys: npt.NDArray[np.floating], known: Gate, *, coloured: bool) -> Reason | None:
-    """Why a picture is not of the training images' kind whatever its distance from them; None where it is.
+def is_of_other_colour(known: Gate, *, coloured: bool) -> bool:
+    """Whether a picture is grey where all training pictures are in colour, or the reverse."""
+    return known.colour != "mixed" and coloured != (known.colour == "colour")
 
-    Args:
-        greys: the picture's `thumbnail`.
-        known: the card's.
-        coloured: as `is_coloured` has it.
-    """
-    if known.colour != "mixed" and coloured != (known.colour == "colour"):
-        return Reason.GREY if known.colour == "colour" else Reason.COLOUR
-    if known.likeness is not None and known.likeness >= MIN_LIKENESS:
-        alike = known.resemblance(greys)
-        if alike < known.likeness <= -alike:
-            return Reason.INVERTED
-    return None
+
+def is_negative(greys: npt.NDArray[np.floating], known: Gate) -> bool:
+    """Whether a picture's `thumbnail` is unlike the average training picture, and its negative is not."""
+    likeness = _likeness(known)
+    return likeness is not None and (alike := known.resemblance(greys)) < likeness <= -alike
+
+
+def _likeness(known: Gate) -> float | None:
+    """The card's, where it tells negatives; None where the training pictures hardly resemble their average."""
+    likeness = known.likeness
+    return likeness if likeness is not None and likeness >= MIN_LIKENESS else None
 
 
 def is_coloured(pixels: Pixels) -> bool:
@@ -138,7 +138,12 @@ _OF_ANOTHER_KIND = {
 
 
 def _check_kind(pixels: Pixels, known: Gate) -> None:
-    if reason := of_another_kind(thumbnail(pixels), known, coloured=is_coloured(pixels)):
+    reason = None
+    if is_of_other_colour(known, coloured=is_coloured(pixels)):
+        reason = Reason.GREY if known.colour == "colour" else Reason.COLOUR
+    elif _likeness(known) is not None and is_negative(thumbnail(pixels), known):
+        reason = Reason.INVERTED
+    if reason:
         raise errors.ImageRefused(_OF_ANOTHER_KIND[reason], reason)
 
 

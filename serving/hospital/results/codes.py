@@ -10,7 +10,7 @@ from pydicom.sr.coding import Code
 
 from zoo import tasks
 from zoo.cards import ModelCard
-from zoo.results import Verdict
+from zoo.results import Caution, Verdict
 
 PRIVATE = "99KERASCOPE"  # a private scheme begins with 99 (PS3.3 section 8.2)
 SCHEME = CodingSchemeIdentificationItem(PRIVATE, "Kerascope: labels and measures without a published code")
@@ -46,3 +46,11 @@ def finding(card: ModelCard, label: str) -> Code:
 def private_value(label: str) -> str:
     """`Pleural_Thickening` -> `pleural-thickening`; past 16 characters it is a Long Code Value (PS3.3 section 8.1)."""
     return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:64] or "label"
+
+
+def unusual(caution: Caution | None) -> list[tuple[Code, float]]:
+    """How unusual the image is, and from where on images are refused; both in units of the caution's limit."""
+    if caution is None:
+        return []
+    numbers = ((UNUSUAL_RATIO, caution.ratio), (REFUSAL_RATIO, caution.refusal_ratio))
+    return [(name, value) for name, value in numbers if value is not None]

@@ -128,14 +128,11 @@ def _component(name: Code, value: float) -> Json:
 
 
 def _unusual(caution: Caution | None) -> list[Json]:
-    """That the image is unusual for the model, how unusual, and from where on images are refused."""
+    """That the image is unusual for the model, and how unusual."""
     if caution is None:
         return []
-    numbers = ((codes.UNUSUAL_RATIO, caution.ratio), (codes.REFUSAL_RATIO, caution.refusal_ratio))
-    return [
-        {"code": _concept(codes.LIKENESS), "valueCodeableConcept": _concept(codes.UNUSUAL)},
-        *(_component(name, value) for name, value in numbers if value is not None),
-    ]
+    said = {"code": _concept(codes.LIKENESS), "valueCodeableConcept": _concept(codes.UNUSUAL)}
+    return [said, *(_component(name, value) for name, value in codes.unusual(caution))]
 
 
 def _measured(name: Code, interval: Interval) -> list[Json]:

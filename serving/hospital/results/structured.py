@@ -84,7 +84,7 @@ def _group(source: Source, made: Made, card: ModelCard, finding: Finding) -> sr.
         ),
         finding_type=codes.finding(card, finding.label),
         algorithm_id=_algorithm(made, finding),
-        measurements=[*_measurements(finding), *_unusual(caution)],
+        measurements=_measurements(finding, caution),
         qualitative_evaluations=evaluations,
         source_images=[image],
     )
@@ -114,25 +114,17 @@ def _algorithm(made: Made, finding: Finding) -> sr.AlgorithmIdentification:
     )
 
 
-def _measurements(finding: Finding) -> list[sr.Measurement]:
-    found = [sr.Measurement(name=codes.PROBABILITY, value=_number(finding.probability), unit=codes.UNITLESS)]
+def _measurements(finding: Finding, caution: Caution | None) -> list[sr.Measurement]:
+    found = [_measurement(codes.PROBABILITY, finding.probability)]
     if (point := finding.operating_point) is not None:
-        found.append(sr.Measurement(name=codes.THRESHOLD, value=_number(point.threshold), unit=codes.UNITLESS))
+        found.append(_measurement(codes.THRESHOLD, point.threshold))
         found += _interval(codes.SENSITIVITY, point.sensitivity)
         found += _interval(codes.SPECIFICITY, point.specificity)
-    return found
+    return [*found, *(_measurement(name, value) for name, value in codes.unusual(caution))]
 
 
-def _unusual(caution: Caution | None) -> list[sr.Measurement]:
-    """How unusual the image is, and from where on images are refused; both in units of the caution's limit."""
-    if caution is None:
-        return []
-    numbers = ((codes.UNUSUAL_RATIO, caution.ratio), (codes.REFUSAL_RATIO, caution.refusal_ratio))
-    return [
-        sr.Measurement(name=name, value=_number(value), unit=codes.UNITLESS)
-        for name, value in numbers
-        if value is not None
-    ]
+def _measurement(name: Code, value: float) -> sr.Measurement:
+    return sr.Measurement(name=name, value=_number(value), unit=codes.UNITLESS)
 
 
 def _interval(name: Code, interval: Interval) -> list[sr.Measurement]:

@@ -215,9 +215,7 @@ def _test(found: Gate, pixels: Pixels, embedding: FloatArray, patients: Sequence
     refused = cautioned = 0
     for row in track(range(len(pixels)), "Trying the gate", console=console, transient=True):
         try:
-            cautions = (gate.check_pixels(pixels[row], found), gate.check_embedding(embedding[row], found))
+            cautioned += gate.check_both(pixels[row], embedding[row], found) is not None
         except errors.ImageRefused:
             refused += 1
-        else:
-            cautioned += gate.graver(*cautions) is not None
     return Tested(images=len(pixels), patients=len(set(patients)), cautioned=cautioned, refused=refused)

@@ -178,10 +178,9 @@ def _verdicts(known: Gate, seen: Seen) -> Verdicts:
 
 def _verdict(known: Gate, picture: Pixels, embedding: npt.NDArray[np.float32]) -> int:
     try:
-        cautions = (gate.check_pixels(picture, known), gate.check_embedding(embedding, known))
+        return ANSWERED if gate.check_both(picture, embedding, known) is None else CAUTIONED
     except errors.ImageRefused:
         return REFUSED
-    return ANSWERED if gate.graver(*cautions) is None else CAUTIONED
 
 
 def _with_file(verdicts: Verdicts, seen: Seen) -> Counted:

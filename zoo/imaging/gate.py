@@ -96,6 +96,15 @@ def check_embedding(embedding: npt.NDArray[np.floating], known: Gate | None) -> 
     return None if known is None else _judged(embedding, known.embedding, Measure.EMBEDDING)
 
 
+def check_both(pixels: Pixels, embedding: npt.NDArray[np.floating], known: Gate | None) -> Caution | None:
+    """`check_pixels`, then `check_embedding`: the graver of their cautions.
+
+    Raises:
+        ImageRefused: as either.
+    """
+    return graver(check_pixels(pixels, known), check_embedding(embedding, known))
+
+
 def graver(*cautions: Caution | None) -> Caution | None:
     """Of several cautions the one nearest to a refusal; None where there is none."""
     return max(
